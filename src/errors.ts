@@ -1,0 +1,280 @@
+/**
+ * Every error that eventdb throws, in one file, grouped by the moment it occurs.
+ *
+ * Programs tell errors apart by class or by `code`, never by the text of a message: codes are stable, texts
+ * are for people. `details` holds what was wrong in a form that a program can use. `retryable` says that the
+ * same call may succeed when it is made again unchanged.
+ */
+
+/** The common ancestor of all errors that this package throws on its own account. */
+export abstract class EventDbError<Details extends object = object> extends Error {
+  /** A stable, kebab-case identifier of the kind of error. */
+  abstract readonly code: string
+  /** What was wrong, for programs. */
+  readonly details: Details
+  /** Whether the same call may succeed if it is simply made again. */
+  readonly retryable: boolean = false
+
+  constructor(message: string, details: Details, options?: ErrorOptions) {
+    super(message, options)
+    this.details = details
+    this.name = new.target.name
+  }
+}
+
+// ── Arguments: refused before anything is read or written ────────────────────────────────────────────────
+
+/** An argument is of the wrong form: an empty id, an unknown option, a key outside its subspace. */
+export class InvalidArgumentError extends EventDbError<Readonly<Record<string, unknown>>> {
+  override readonly code = 'invalid-argument'
+
+  constructor(message: string, details: Readonly<Record<string, unknown>> = {}) {
+    super(message, details)
+  }
+}
+
+/** Something is larger than a limit of `docs/limits.md`; the message names the limit and both sizes. */
+export class LimitExceededError extends EventDbError<{
+  readonly what: string
+  readonly limit: number
+  readonly actual: number
+  readonly unit: string
+}> {
+  override readonly code = 'limit-exceeded'
+
+  constructor(what: string, limit: number, actual: number, unit = 'bytes') {
+    super(`${what} is too large: ${actual} ${unit}, and the limit is ${limit} ${unit}`, {
+      what,
+      limit,
+      actual,
+      unit,
+    })
+  }
+}
+
+/** Data or metadata holds something that JSON cannot; `path` leads to it, as in `data.items[2].price`. */
+export class UnserializableError extends EventDbError<{ readonly path: string; readonly problem: string }> {
+  override readonly code = 'unserializable'
+
+  constructor(path: string, problem: string) {
+    super(`${path} cannot be stored as JSON: ${problem}`, { path, problem })
+  }
+}
+
+// ── Opening a database ───────────────────────────────────────────────────────────────────────────────────
+
+/** The store was written in a format that this version of eventdb does not know. It was not touched. */
+export class FormatError extends EventDbError<{ readonly found: unknown; readonly supported: unknown }> {
+  override readonly code = 'format-unknown'
+
+  constructor(message: string, found: unknown, supported: unknown) {
+    super(message, { found, supported })
+  }
+}
+
+/** There is no store at the given place, and the caller asked not to create one. */
+export class StoreNotFoundError extends EventDbError<{ readonly path: string }> {
+  override readonly code = 'store-not-found'
+
+  constructor(path: string) {
+    super(`There is no event store in ${path}`, { path })
+  }
+}
+
+/** The package of a storage engine is not installed, or could not be loaded on this runtime. */
+export class EngineMissingError extends EventDbError<{
+  readonly engine: string
+  readonly packages: readonly string[]
+}> {
+  override readonly code = 'engine-missing'
+
+  constructor(engine: string, packages: readonly string[], hint: string, cause?: unknown) {
+    super(`${engine} is not available here: ${hint}`, { engine, packages }, { cause })
+  }
+}
+
+// ── Key-value transactions ───────────────────────────────────────────────────────────────────────────────
+
+/** Something that the transaction read was changed by another commit before its own. Nothing was written. */
+export class ConflictError extends EventDbError<{ readonly attempts: number }> {
+  override readonly code = 'conflict'
+  override readonly retryable = true
+
+  constructor(attempts = 1) {
+    super(
+      attempts === 1
+        ? 'The transaction read something that another commit has changed since'
+        : `The transaction still conflicted with other commits after ${attempts} attempts`,
+      { attempts },
+    )
+  }
+}
+
+/** The commit may or may not have happened: the engine failed while it was making the commit durable. */
+export class CommitUnknownError extends EventDbError {
+  override readonly code = 'commit-unknown'
+
+  constructor(cause: unknown) {
+    super('The engine failed while committing, so the transaction may or may not be durable', {}, { cause })
+  }
+}
+
+/** The transaction outlived its snapshot (5 seconds, or crowded out by very many younger ones). */
+export class TransactionTooOldError extends EventDbError<{
+  readonly ageMs: number
+  readonly limitMs: number
+}> {
+  override readonly code = 'transaction-too-old'
+  override readonly retryable = true
+
+  constructor(ageMs: number, limitMs: number) {
+    super(`The transaction's snapshot is gone: it was ${ageMs} ms old, and the limit is ${limitMs} ms`, {
+      ageMs,
+      limitMs,
+    })
+  }
+}
+
+/** The transaction writes more rows or bytes than one commit may carry. Nothing was written. */
+export class TransactionTooLargeError extends EventDbError<{
+  readonly what: 'rows' | 'bytes'
+  readonly limit: number
+  readonly actual: number
+}> {
+  override readonly code = 'transaction-too-large'
+
+  constructor(what: 'rows' | 'bytes', limit: number, actual: number) {
+    super(`The transaction writes ${actual} ${what}, and the limit is ${limit}`, { what, limit, actual })
+  }
+}
+
+/** The store, database or transaction that was used is closed. */
+export class ClosedError extends EventDbError<{ readonly what: string }> {
+  override readonly code = 'closed'
+
+  constructor(what: string) {
+    super(`The ${what} is closed`, { what })
+  }
+}
+
+/** Why the storage below refused, as far as it said. */
+export type StorageProblem =
+  | 'disk-full'
+  | 'read-only'
+  | 'not-a-folder'
+  | 'not-a-database'
+  | 'locked'
+  | 'permission'
+  | 'io'
+  | 'other'
+
+/** The storage engine or the file system refused. Nothing of the transaction was written. */
+export class StorageError extends EventDbError<{ readonly problem: StorageProblem; readonly path?: string }> {
+  override readonly code = 'storage-failed'
+
+  constructor(message: string, problem: StorageProblem, options: { path?: string; cause?: unknown } = {}) {
+    super(message, options.path === undefined ? { problem } : { problem, path: options.path }, {
+      cause: options.cause,
+    })
+  }
+}
+
+/** Stored bytes are not what was written: a checksum or a structure does not hold. */
+export class CorruptionError extends EventDbError<Readonly<Record<string, unknown>>> {
+  override readonly code = 'corruption'
+
+  constructor(message: string, details: Readonly<Record<string, unknown>> = {}) {
+    super(message, details)
+  }
+}
+
+// ── Directories ──────────────────────────────────────────────────────────────────────────────────────────
+
+/** No directory exists at the path. */
+export class DirectoryNotFoundError extends EventDbError<{ readonly path: readonly string[] }> {
+  override readonly code = 'directory-not-found'
+
+  constructor(path: readonly string[]) {
+    super(`There is no directory ${path.join('/')}`, { path })
+  }
+}
+
+/** A directory exists at the path already. */
+export class DirectoryExistsError extends EventDbError<{ readonly path: readonly string[] }> {
+  override readonly code = 'directory-exists'
+
+  constructor(path: readonly string[]) {
+    super(`There is a directory ${path.join('/')} already`, { path })
+  }
+}
+
+// ── Streams ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/** One condition of an append that did not hold, with what was observed instead. */
+export interface Violation {
+  readonly streamId: string
+  /** What the caller expected: a version, or one of the words. */
+  readonly expected: number | string
+  /** The version of the stream's last event; 0 if it has none. */
+  readonly actual: number
+  /** Whether the stream exists (was created or written). */
+  readonly exists: boolean
+}
+
+/** At least one expected version of an append did not hold. Nothing was written. */
+export class WrongExpectedVersionError extends EventDbError<{ readonly violations: readonly Violation[] }> {
+  override readonly code = 'wrong-expected-version'
+
+  constructor(violations: readonly Violation[]) {
+    super(violations.map(describeViolation).join('; '), { violations })
+  }
+
+  /** What the first violated condition expected. */
+  get expected(): number | string | undefined {
+    return this.details.violations[0]?.expected
+  }
+
+  /** The version that the first violated condition's stream really has. */
+  get actual(): number | undefined {
+    return this.details.violations[0]?.actual
+  }
+}
+
+function describeViolation({ streamId, expected, actual, exists }: Violation): string {
+  const found = exists ? `it is at version ${actual}` : 'it does not exist'
+  const wanted = typeof expected === 'number' ? `version ${expected}` : `"${expected}"`
+  return `Stream ${JSON.stringify(streamId)} was expected to be at ${wanted}, but ${found}`
+}
+
+/** The stream was created or written before. */
+export class StreamExistsError extends EventDbError<{ readonly streamId: string; readonly version: number }> {
+  override readonly code = 'stream-exists'
+
+  constructor(streamId: string, version: number) {
+    super(`Stream ${JSON.stringify(streamId)} exists already, at version ${version}`, { streamId, version })
+  }
+}
+
+/** The stream was never created or written. */
+export class StreamNotFoundError extends EventDbError<{ readonly streamId: string }> {
+  override readonly code = 'stream-not-found'
+
+  constructor(streamId: string) {
+    super(`Stream ${JSON.stringify(streamId)} does not exist`, { streamId })
+  }
+}
+
+/** Some, but not all, of an append's events are recorded already, or they are recorded differently. */
+export class IdempotencyConflictError extends EventDbError<{
+  readonly streamId: string
+  readonly recordedIds: readonly string[]
+}> {
+  override readonly code = 'idempotency-conflict'
+
+  constructor(streamId: string, recordedIds: readonly string[]) {
+    super(
+      `Events ${recordedIds.join(', ')} are in stream ${JSON.stringify(streamId)} already, but the append as a whole is not`,
+      { streamId, recordedIds },
+    )
+  }
+}

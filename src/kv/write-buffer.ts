@@ -1,0 +1,170 @@
+import { TransactionTooLargeError } from '../errors.ts'
+import type { ByteString } from './byte-string.ts'
+import { byteString, bytesOf } from './byte-string.ts'
+import type { TransactionLimits } from './contract.ts'
+import type { EngineWriter } from './engine.ts'
+import { RangeSet } from './range-set.ts'
+import type { Row } from './rows.ts'
+import { SortedKeys } from './sorted-keys.ts'
+import { STAMP_BYTES, Stamper } from './stamp.ts'
+import type { WriteSet } from './write-set.ts'
+
+/** What the transaction will do to one key. */
+export interface PendingWrite {
+  readonly key: Uint8Array
+  /** The new value; `undefined` removes the key. */
+  readonly value: Uint8Array | undefined
+  /** The value's hole, if it has one. */
+  readonly hole: Hole | undefined
+}
+
+/** Where a stamp goes. The user version is kept apart, so that filling a hole again, after a failed commit, is the same. */
+interface Hole {
+  readonly offset: number
+  readonly userVersion: number
+}
+
+interface StampedKey {
+  readonly key: Uint8Array
+  readonly hole: Hole
+  readonly value: Uint8Array
+}
+
+/** The writes of one transaction until it commits. At the commit: cleared ranges, then keys, then stamped keys. */
+export class WriteBuffer {
+  readonly #writes = new Map<ByteString, PendingWrite>()
+  readonly #keys = new SortedKeys()
+  readonly #cleared = new RangeSet()
+  readonly #stampedKeys: StampedKey[] = []
+  readonly #limits: TransactionLimits
+  #rows = 0
+  #bytes = 0
+  #stamps = 0
+
+  constructor(limits: TransactionLimits) {
+    this.#limits = limits
+  }
+
+  get isEmpty(): boolean {
+    return this.#rows === 0
+  }
+
+  /** Rows that the commit will touch. */
+  get rows(): number {
+    return this.#rows
+  }
+
+  /** How many positions the commit needs: one more than the largest user version in use. */
+  get stamps(): number {
+    return this.#stamps
+  }
+
+  set(key: Uint8Array, value: Uint8Array | undefined, stampAt?: number): void {
+    this.#count(key.length + (value?.length ?? 0))
+    const hole = stampAt === undefined ? undefined : this.#hole(value!, stampAt)
+    const id = byteString(key)
+    this.#writes.set(id, { key, value, hole })
+    this.#keys.add(id)
+  }
+
+  setStampedKey(key: Uint8Array, offset: number, value: Uint8Array): void {
+    this.#count(key.length + value.length)
+    this.#stampedKeys.push({ key, hole: this.#hole(key, offset), value })
+  }
+
+  clearRange(begin: ByteString, end: ByteString): void {
+    this.#count(begin.length + end.length)
+    for (const key of this.#keys.deleteRange(begin, end)) this.#writes.delete(key)
+    this.#cleared.add(begin, end)
+  }
+
+  /** What the transaction did to a key: a write, `'cleared'` by a range, or nothing. */
+  lookup(key: ByteString): PendingWrite | 'cleared' | undefined {
+    return this.#writes.get(key) ?? (this.#cleared.has(key) ? 'cleared' : undefined)
+  }
+
+  /** Whether the transaction changed anything in the range. */
+  touches(begin: ByteString, end: ByteString): boolean {
+    return this.#cleared.intersects(begin, end) || this.#keys.intersects(begin, end)
+  }
+
+  /** Lays the own writes of a range over the rows that the snapshot has there, in ascending order. */
+  overlay(rows: readonly Row[], begin: ByteString, end: ByteString): Row[] {
+    const own = this.#keys.between(begin, end)
+    const merged: Row[] = []
+    let next = 0
+    const takeOwnBefore = (limit: ByteString | undefined): void => {
+      for (; next < own.length && (limit === undefined || own[next]! < limit); next += 1) {
+        const { key, value } = this.#writes.get(own[next]!)!
+        if (value !== undefined) merged.push({ key, value })
+      }
+    }
+    for (const row of rows) {
+      const id = byteString(row.key)
+      takeOwnBefore(id)
+      if (this.lookup(id) === undefined) merged.push(row)
+    }
+    takeOwnBefore(undefined)
+    return merged
+  }
+
+  /** The parts of a range that the transaction did not write itself, which are what a read of it depends on. */
+  foreignParts(begin: ByteString, end: ByteString, add: (begin: ByteString, end: ByteString) => void): void {
+    const own = new RangeSet()
+    for (const range of this.#cleared.all()) own.add(range.begin, range.end)
+    for (const key of this.#keys.between(begin, end)) own.add(key, `${key}\0`)
+    let from = begin
+    for (const range of own.all()) {
+      if (range.end <= from) continue
+      if (range.begin >= end) break
+      if (from < range.begin) add(from, range.begin)
+      from = range.end
+    }
+    if (from < end) add(from, end)
+  }
+
+  /** Writes everything, with stamps from `base` on, and notes what was changed. */
+  apply(writer: EngineWriter, base: bigint, changed: WriteSet): void {
+    const stamper = new Stamper(base)
+    for (const { begin, end } of this.#cleared.all()) {
+      writer.clearRange(bytesOf(begin), bytesOf(end))
+      changed.ranges.add(begin, end)
+    }
+    for (const [id, { key, value, hole }] of this.#writes) {
+      if (hole !== undefined) stamper.write(value!, hole.offset, hole.userVersion)
+      if (value === undefined) writer.clear(key)
+      else writer.set(key, value)
+      changed.keys.add(id)
+    }
+    this.#applyStampedKeys(writer, stamper, changed)
+  }
+
+  /** Stamped keys are new keys within one narrow range for each prefix: that range is what others are told. */
+  #applyStampedKeys(writer: EngineWriter, stamper: Stamper, changed: WriteSet): void {
+    const prefixes = new Set<ByteString>()
+    for (const { key, hole, value } of this.#stampedKeys) {
+      prefixes.add(byteString(key.subarray(0, hole.offset)))
+      stamper.write(key, hole.offset, hole.userVersion)
+      writer.set(key, value)
+    }
+    if (prefixes.size === 0) return
+    const [first, next] = [new Uint8Array(STAMP_BYTES), new Uint8Array(STAMP_BYTES)]
+    stamper.write(first, 0, 0)
+    stamper.write(next, 0, this.#stamps)
+    for (const prefix of prefixes) changed.ranges.add(prefix + byteString(first), prefix + byteString(next))
+  }
+
+  #count(bytes: number): void {
+    this.#rows += 1
+    this.#bytes += bytes
+    const { rowsMax, bytesMax } = this.#limits
+    if (this.#rows > rowsMax) throw new TransactionTooLargeError('rows', rowsMax, this.#rows)
+    if (this.#bytes > bytesMax) throw new TransactionTooLargeError('bytes', bytesMax, this.#bytes)
+  }
+
+  #hole(bytes: Uint8Array, offset: number): Hole {
+    const userVersion = (bytes[offset + 10]! << 8) | bytes[offset + 11]!
+    this.#stamps = Math.max(this.#stamps, userVersion + 1)
+    return { offset, userVersion }
+  }
+}

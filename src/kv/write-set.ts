@@ -1,0 +1,24 @@
+import type { ByteString } from './byte-string.ts'
+import { RangeSet } from './range-set.ts'
+import type { ReadConflicts } from './read-conflicts.ts'
+import { SortedKeys } from './sorted-keys.ts'
+
+/** What a commit group changed: single keys, and ranges that were cleared or stamped. */
+export class WriteSet {
+  readonly keys: SortedKeys = new SortedKeys()
+  readonly ranges: RangeSet = new RangeSet()
+
+  /** Whether the key was changed. */
+  touches(key: ByteString): boolean {
+    return this.keys.has(key) || this.ranges.has(key)
+  }
+
+  /** Whether anything that was read was changed. */
+  conflictsWith(reads: ReadConflicts): boolean {
+    for (const key of reads.keys) if (this.touches(key)) return true
+    for (const { begin, end } of reads.ranges.all()) {
+      if (this.keys.intersects(begin, end) || this.ranges.intersects(begin, end)) return true
+    }
+    return false
+  }
+}

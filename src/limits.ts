@@ -1,0 +1,82 @@
+/**
+ * The numbers that bound everything, with their units, in one place. `docs/limits.md` explains each; a test
+ * keeps the two lists the same.
+ */
+
+/** Largest key of the key-value layer, in bytes. */
+export const KEY_BYTES_MAX = 1_024
+/** Largest value of the key-value layer, in bytes. */
+export const VALUE_BYTES_MAX = 90_000
+/** Most rows that one transaction may set or clear. */
+export const TRANSACTION_ROWS_MAX = 50_000
+/** Most bytes of keys and values that one transaction may write. */
+export const TRANSACTION_BYTES_MAX = 64 * 1_024 * 1_024
+/** How long a transaction may use its snapshot, in milliseconds. */
+export const TRANSACTION_AGE_MS_MAX = 5_000
+/** How often `transact` runs a body that conflicts before it gives up. */
+export const TRANSACTION_ATTEMPTS_MAX = 100
+/** First pause before a conflicting transaction runs again, in milliseconds; it doubles with each attempt. */
+export const RETRY_DELAY_MS_MIN = 1
+/** Longest pause before a conflicting transaction runs again, in milliseconds. */
+export const RETRY_DELAY_MS_MAX = 100
+/** Most different snapshots that one process keeps pinned; the oldest gives way. */
+export const SNAPSHOTS_MAX = 256
+/** Most transactions that share one durable commit. */
+export const COMMIT_GROUP_TRANSACTIONS_MAX = 512
+/** Rows after which a commit group takes no further transaction. */
+export const COMMIT_GROUP_ROWS_MAX = 4_096
+/** How long a commit group's write set stays in the store for other processes, in milliseconds. */
+export const WRITE_SET_RETENTION_MS = 15_000
+/** Commit records that a process leaves in the store when it commits for the first time. */
+export const COMMIT_RECORDS_KEPT_MAX = 4_096
+/** Most commit groups that one process remembers for validation. */
+export const RECENT_COMMITS_MAX = 100_000
+/** Most watches of one process. */
+export const WATCHES_MAX = 100_000
+/** How often a process with watches looks for commits of other processes, in milliseconds. */
+export const WATCH_POLL_MS = 4
+/** Pause before the write lock is tried again while another process holds it, in milliseconds. */
+export const LOCK_POLL_MS = 1
+/** How long a commit waits for the write lock before it fails, in milliseconds. */
+export const LOCK_WAIT_MS_MAX = 30_000
+/** Rows that a range read fetches from the engine at once. */
+export const RANGE_BATCH_ROWS = 512
+/** Bytes after which a batch of a range read ends early. */
+export const RANGE_BATCH_BYTES = 4 * 1_024 * 1_024
+/** Longest name of a directory, in UTF-8 bytes. */
+export const DIRECTORY_NAME_BYTES_MAX = 255
+/** Deepest path of directories. */
+export const DIRECTORY_DEPTH_MAX = 16
+
+/** Longest stream id, in UTF-8 bytes. */
+export const STREAM_ID_BYTES_MAX = 512
+/** Longest event type, in UTF-8 bytes. */
+export const EVENT_TYPE_BYTES_MAX = 512
+/** Most tags of one event. */
+export const TAGS_MAX = 64
+/** Longest tag, in UTF-8 bytes. */
+export const TAG_BYTES_MAX = 256
+/** Largest encoded event, in bytes, unless the store is opened with another `eventBytesMax`. */
+export const EVENT_BYTES_MAX = 16 * 1_024 * 1_024
+/** Size of an encoded event from which its bytes are stored in chunks, and of each chunk, in bytes. */
+export const CHUNK_BYTES = 64 * 1_024
+/** Most events of one append. */
+export const APPEND_EVENTS_MAX = 10_000
+/** Most streams of one append. */
+export const APPEND_STREAMS_MAX = 1_000
+/** Largest map of a stream's own metadata, encoded, in bytes. */
+export const STREAM_METADATA_BYTES_MAX = 64 * 1_024
+/** Most waiting appends that are written in one transaction. */
+export const APPEND_BATCH_MAX = 512
+/** Most events of the waiting appends that are written in one transaction; a single larger append goes alone. */
+export const APPEND_BATCH_EVENTS_MAX = 2_000
+/** Bytes of event payload after which a batch of waiting appends is closed. */
+export const APPEND_BATCH_BYTES_MAX = 8 * 1_024 * 1_024
+/** Streams whose last version is kept in memory. */
+export const HEAD_CACHE_STREAMS_MAX = 100_000
+/** Stream numbers that a process takes from the store at a time. */
+export const STREAM_NUMBER_BLOCK = 64
+/** Events that a read fetches at a time. */
+export const READ_PAGE_EVENTS = 512
+/** Deepest nesting of JSON data. */
+export const JSON_DEPTH_MAX = 1_000
