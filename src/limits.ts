@@ -74,9 +74,17 @@ export const APPEND_BATCH_EVENTS_MAX = 2_000
 export const APPEND_BATCH_BYTES_MAX = 8 * 1_024 * 1_024
 /** Streams whose last version is kept in memory. */
 export const HEAD_CACHE_STREAMS_MAX = 100_000
-/** Stream numbers that a process takes from the store at a time. */
-export const STREAM_NUMBER_BLOCK = 64
+/** Stream numbers that a process takes from the store at first; each further block is twice as large. */
+export const STREAM_NUMBER_BLOCK_MIN = 16
+/** Most stream numbers that a process takes from the store at a time. */
+export const STREAM_NUMBER_BLOCK_MAX = 4_096
 /** Events that a read fetches at a time. */
 export const READ_PAGE_EVENTS = 512
+/** Events that a read fetches first, as many reads want few. */
+export const READ_PAGE_EVENTS_FIRST = 64
+/** Rows that `check` looks at on one snapshot. */
+export const CHECK_PAGE_ROWS = 500
+/** Problems after which `check` stops looking, unless it is told otherwise. */
+export const CHECK_PROBLEMS_MAX = 1_000
 /** Deepest nesting of JSON data. */
 export const JSON_DEPTH_MAX = 1_000

@@ -1,0 +1,207 @@
+import { CorruptionError } from '../errors.ts'
+import { byteString } from '../kv/byte-string.ts'
+import type { KeyValueStore, ReadTransaction } from '../kv/contract.ts'
+import type { KeyRange, Row } from '../kv/rows.ts'
+import { positionOf } from '../kv/stamp.ts'
+import { CHECK_PAGE_ROWS, CHECK_PROBLEMS_MAX, CHUNK_BYTES } from '../limits.ts'
+import { chunkedLength, isChunkedRow } from './chunks.ts'
+import type { CheckOptions, CheckProblem, CheckReport } from './contract.ts'
+import type { Keyspace } from './keyspace.ts'
+import { readEvent } from './read-event.ts'
+import { decodeNumber } from './small-values.ts'
+import { numberOf } from './stream-rows.ts'
+import { formatUuid } from './uuid.ts'
+
+/**
+ * Verifies everything that is stored, in both directions: every event has its rows, and every row its event.
+ * Page by page, each on a snapshot of its own, so that the store stays in use; whatever is compared is read from one snapshot.
+ */
+export async function checkStore(
+  kv: KeyValueStore,
+  keys: Keyspace,
+  options: CheckOptions = {},
+): Promise<CheckReport> {
+  const check = new Check(kv, keys, options)
+  await check.names()
+  await check.streams()
+  await check.log()
+  await check.chunks()
+  await check.eventIds()
+  return check.report()
+}
+
+class Check {
+  readonly #kv: KeyValueStore
+  readonly #keys: Keyspace
+  readonly #options: CheckOptions
+  readonly #problems: CheckProblem[] = []
+  #rows = 0
+  #events = 0
+  #streams = 0
+  #enough = false
+
+  constructor(kv: KeyValueStore, keys: Keyspace, options: CheckOptions) {
+    this.#kv = kv
+    this.#keys = keys
+    this.#options = options
+  }
+
+  report(): CheckReport {
+    return { problems: this.#problems, events: this.#events, streams: this.#streams, rows: this.#rows }
+  }
+
+  /** No two names have the same number, and every number was given out. */
+  async names(): Promise<void> {
+    const numbers = new Map<number, string>()
+    await this.#eachRow(this.#keys.nameRange('', undefined), async (tx, { key, value }) => {
+      const streamId = this.#keys.streamIdOfName(key)
+      const number = decodeNumber(value, `The number of stream ${JSON.stringify(streamId)}`)
+      const other = numbers.get(number)
+      numbers.set(number, streamId)
+      this.#streams += 1
+      if (other !== undefined) {
+        this.#problem('number-shared', `Streams ${other} and ${streamId} have the same number`, { streamId })
+      }
+      await this.#checkCounter(tx, number, streamId)
+    })
+  }
+
+  /** Versions of a stream are 1, 2, 3, …, and each points to an event that says so. */
+  async streams(): Promise<void> {
+    let previous = { number: -1, version: 0 }
+    await this.#eachRow(this.#keys.streams(), async (tx, { key, value }) => {
+      const place = this.#keys.placeOfStreamKey(key)
+      const expected = place.number === previous.number ? previous.version + 1 : 1
+      previous = place
+      const event = await readEvent(tx, this.#keys, value)
+      const position = value.length >= 8 ? positionOf(value) : 0n
+      if (place.version !== expected) {
+        const streamId = event?.streamId ?? `number ${place.number}`
+        this.#problem(
+          'version-gap',
+          `Stream ${streamId} goes from version ${expected - 1} to ${place.version}`,
+          { position },
+        )
+      }
+      if (event === undefined) {
+        this.#problem(
+          'event-missing',
+          `Version ${place.version} of stream number ${place.number} has no event`,
+          {
+            position,
+            version: place.version,
+          },
+        )
+        return
+      }
+      const number = await numberOf(tx, this.#keys, event.streamId)
+      if (event.version !== place.version || number !== place.number) {
+        const { streamId, version } = event
+        const message = `The row of version ${place.version} of stream number ${place.number} leads to version ${version} of ${streamId}`
+        this.#problem('row-wrong', message, { streamId, version, position })
+      }
+    })
+  }
+
+  /** Every event can be read, and its stream knows it. Positions ascend, as they are the keys. */
+  async log(): Promise<void> {
+    await this.#eachRow(this.#keys.log(), async (tx, { key, value }) => {
+      const stamp = this.#keys.stampOfLogKey(key)
+      const position = positionOf(stamp)
+      this.#events += 1
+      const event = await readEvent(tx, this.#keys, stamp)
+      if (event === undefined) return
+      const { streamId, version } = event
+      const number = await numberOf(tx, this.#keys, streamId)
+      const row = number === undefined ? undefined : await tx.get(this.#keys.streamKey(number, version))
+      if (row === undefined || byteString(row) !== byteString(stamp)) {
+        const message = `Version ${version} of stream ${streamId} is in the log, but its stream does not lead to it`
+        this.#problem('row-missing', message, { streamId, version, position })
+      }
+      if (isChunkedRow(value) && chunkedLength(value) <= CHUNK_BYTES) {
+        this.#problem('chunks-wrong', 'A small event is stored in chunks', { streamId, version, position })
+      }
+    })
+  }
+
+  /** Every chunk belongs to an event. */
+  async chunks(): Promise<void> {
+    await this.#eachRow(this.#keys.chunks(), async (tx, { key }) => {
+      const stamp = this.#keys.stampOfChunkKey(key)
+      const row = await tx.get(this.#keys.logKey(stamp))
+      if (row !== undefined && isChunkedRow(row)) return
+      this.#problem('chunk-orphaned', 'A chunk belongs to no event', { position: positionOf(stamp) })
+    })
+  }
+
+  /** Every event id leads to the event that has it. */
+  async eventIds(): Promise<void> {
+    await this.#eachRow(this.#keys.eventIds(), async (tx, { key, value }) => {
+      const { number, id } = this.#keys.placeOfEventIdKey(key)
+      const version = decodeNumber(value, 'The version of an event id')
+      const stamp = await tx.get(this.#keys.streamKey(number, version))
+      const event = stamp === undefined ? undefined : await readEvent(tx, this.#keys, stamp)
+      const text = formatUuid(id, 0)
+      if (event?.id === text) return
+      this.#problem('event-id-wrong', `Event id ${text} leads to version ${version}, which has another id`, {
+        version,
+      })
+    })
+  }
+
+  async #checkCounter(tx: ReadTransaction, number: number, streamId: string): Promise<void> {
+    const counter = await tx.get(this.#keys.streamNumbers)
+    const next = counter === undefined ? 0 : decodeNumber(counter, 'The counter of stream numbers')
+    if (number >= next) {
+      this.#problem('number-not-given', `Stream ${streamId} has a number that was never given out`, {
+        streamId,
+      })
+    }
+  }
+
+  /** Looks at every row of a range. What a look throws as corruption is a problem like any other. */
+  async #eachRow(range: KeyRange, look: (tx: ReadTransaction, row: Row) => Promise<void>): Promise<void> {
+    let { begin } = range
+    for (let more = !this.#enough; more; ) {
+      this.#options.signal?.throwIfAborted()
+      await this.#kv.readTransact(async (tx) => {
+        const rows = await tx.getRange({ begin, end: range.end }, { limit: CHECK_PAGE_ROWS }).toArray()
+        for (const row of rows) await this.#look(tx, row, look)
+        this.#rows += rows.length
+        more = rows.length === CHECK_PAGE_ROWS && !this.#enough
+        if (more) begin = successor(rows.at(-1)!.key)
+      })
+      this.#options.onProgress?.(this.#rows)
+    }
+  }
+
+  async #look(
+    tx: ReadTransaction,
+    row: Row,
+    look: (tx: ReadTransaction, row: Row) => Promise<void>,
+  ): Promise<void> {
+    if (this.#enough) return
+    try {
+      await look(tx, row)
+    } catch (error) {
+      if (!(error instanceof CorruptionError)) throw error
+      const { position } = error.details
+      this.#problem('damaged', error.message, typeof position === 'bigint' ? { position } : {})
+    }
+  }
+
+  #problem(
+    kind: string,
+    message: string,
+    place: Pick<CheckProblem, 'streamId' | 'version' | 'position'>,
+  ): void {
+    this.#problems.push({ kind, message, ...place })
+    this.#enough = this.#problems.length >= (this.#options.problemsMax ?? CHECK_PROBLEMS_MAX)
+  }
+}
+
+function successor(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1)
+  next.set(key)
+  return next
+}

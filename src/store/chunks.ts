@@ -1,0 +1,54 @@
+import { CorruptionError } from '../errors.ts'
+import type { Reader } from '../kv/contract.ts'
+import { crc32c } from './crc32c.ts'
+import type { Keyspace } from './keyspace.ts'
+import { CHUNKED_LAYOUT } from './record.ts'
+
+/**
+ * Events over 64 KiB are stored in chunks, because engines bound the size of a value. The log row then only says so: layout 2, the length
+ * of the record in 4 bytes, and a CRC-32C of these five bytes; the record itself is in the chunks, one behind the other.
+ */
+const ROW_BYTES = 9
+
+/** Makes the log row of an event that is stored in chunks. */
+export function encodeChunkedRow(length: number): Uint8Array {
+  const row = new Uint8Array(ROW_BYTES)
+  row[0] = CHUNKED_LAYOUT
+  const view = new DataView(row.buffer)
+  view.setUint32(1, length)
+  view.setUint32(5, crc32c(row, 0, 5))
+  return row
+}
+
+/** Whether a log row says that its event is stored in chunks. */
+export function isChunkedRow(row: Uint8Array): boolean {
+  return row[0] === CHUNKED_LAYOUT
+}
+
+/** Reads the length of the record. @throws CorruptionError */
+export function chunkedLength(row: Uint8Array): number {
+  const view = new DataView(row.buffer, row.byteOffset, row.length)
+  if (row.length !== ROW_BYTES || view.getUint32(5) !== crc32c(row, 0, 5)) {
+    throw new CorruptionError('The log row of a chunked event is damaged')
+  }
+  return view.getUint32(1)
+}
+
+/** Puts the record of a chunked event together. @throws CorruptionError */
+export async function readChunks(
+  tx: Reader,
+  keys: Keyspace,
+  stamp: Uint8Array,
+  row: Uint8Array,
+): Promise<Uint8Array> {
+  const record = new Uint8Array(chunkedLength(row))
+  let at = 0
+  for await (const { value } of tx.getRange(keys.chunkRange(stamp))) {
+    if (at + value.length > record.length)
+      throw new CorruptionError('The chunks of an event are longer than they should be')
+    record.set(value, at)
+    at += value.length
+  }
+  if (at !== record.length) throw new CorruptionError('Chunks of an event are missing')
+  return record
+}

@@ -1,0 +1,214 @@
+import { ClosedError, InvalidArgumentError, LimitExceededError } from '../errors.ts'
+import type { KeyValueStore, ReadTransaction, Transaction } from '../kv/contract.ts'
+import { APPEND_EVENTS_MAX, APPEND_STREAMS_MAX, EVENT_BYTES_MAX } from '../limits.ts'
+import { type Runtime, systemRuntime } from '../runtime.ts'
+import { Appender } from './appender.ts'
+import { checkStore } from './check.ts'
+import type {
+  AllReadOptions,
+  AppendResult,
+  CheckOptions,
+  CheckReport,
+  CreateStreamOptions,
+  EventSource,
+  EventStore,
+  MultiAppendOptions,
+  StoreInfo,
+  StoreReadTransaction,
+  StoreTransaction,
+  StoreTransactOptions,
+  Stream,
+  StreamAppend,
+  StreamEntry,
+  StreamsOptions,
+} from './contract.ts'
+import type { EventShape, RecordedEvent } from './event.ts'
+import { checkExpectedVersion } from './expected-version.ts'
+import { HeadCache } from './head-cache.ts'
+import type { StoreHost } from './host.ts'
+import type { Keyspace } from './keyspace.ts'
+import { checkStreamId, checkWritableStreamId, prepareEvents } from './prepared-event.ts'
+import { RecordEncoder } from './record.ts'
+import type { SessionAppend } from './session.ts'
+import { allSource, streamSource } from './sources.ts'
+import { readStoreInfo } from './store-info.ts'
+import { type Sessions, storeReadTransaction, storeTransaction } from './store-transaction.ts'
+import { listStreams } from './stream-list.ts'
+import { readInfo, readMetadata } from './stream-metadata.ts'
+import { StreamNumbers } from './stream-numbers.ts'
+import { numberOf } from './stream-rows.ts'
+import { UuidSource } from './uuid.ts'
+
+/** What a store is made of. */
+export interface StoreParts {
+  readonly kv: KeyValueStore
+  readonly keys: Keyspace
+  /** Whether closing the store closes the key-value store as well. */
+  readonly ownsKv: boolean
+  readonly runtime?: Runtime
+  readonly eventBytesMax?: number
+}
+
+/** Makes the store over a place whose format was claimed. */
+export function makeEventStore(parts: StoreParts): EventStore {
+  return new LayeredStore(parts)
+}
+
+class LayeredStore implements EventStore {
+  readonly kv: KeyValueStore
+  readonly all: EventSource<RecordedEvent, AllReadOptions>
+  readonly #host: StoreHost
+  readonly #appender: Appender
+  readonly #sessions: Sessions = new WeakMap()
+  readonly #ownsKv: boolean
+  readonly #forgetHeads: () => void
+  #closing: Promise<void> | undefined
+
+  constructor({ kv, keys, ownsKv, runtime = systemRuntime, eventBytesMax = EVENT_BYTES_MAX }: StoreParts) {
+    const heads = new HeadCache()
+    this.kv = kv
+    this.#ownsKv = ownsKv
+    this.#host = {
+      kv,
+      keys,
+      runtime,
+      heads,
+      numbers: new StreamNumbers(kv, keys.streamNumbers),
+      records: new RecordEncoder(),
+      uuids: new UuidSource(runtime),
+      eventBytesMax,
+    }
+    this.#forgetHeads = kv.coherence.onForeignCommit(() => heads.clear())
+    this.#appender = new Appender(this.#host)
+    this.all = allSource(this.#onSnapshot, keys)
+  }
+
+  stream<E extends EventShape = EventShape>(id: string): Stream<E> {
+    checkStreamId(id)
+    const host = this.#host
+    const source = streamSource(this.#onSnapshot, host.keys, id)
+    return {
+      id,
+      read: source.read,
+      append: async (events, { expectedVersion = 'any', signal } = {}) => {
+        const append = { streamId: id, events, expectedVersion } as StreamAppend
+        const [result] = await this.append([append], signal && { signal })
+        return result!
+      },
+      event: (version) => source.read({ from: version, to: version }).first(),
+      exists: () => this.#onSnapshot(async (tx) => (await numberOf(tx, host.keys, id)) !== undefined),
+      info: () => this.#onSnapshot((tx) => readInfo(tx, host, id)),
+      metadata: () => this.#onSnapshot((tx) => readMetadata(tx, host.keys, id)),
+      setMetadata: (patch) => this.transact((tx) => tx.stream(id).setMetadata(patch)),
+    } as Stream<E>
+  }
+
+  async createStream<E extends EventShape = EventShape>(
+    id: string,
+    options?: CreateStreamOptions,
+  ): Promise<Stream<E>> {
+    await this.transact((tx) => tx.createStream(id, options))
+    return this.stream<E>(id)
+  }
+
+  async *streams(options: StreamsOptions = {}): AsyncGenerator<StreamEntry> {
+    this.#assertOpen()
+    for await (const { streamId, version } of listStreams(this.kv, this.#host.keys, options))
+      yield { streamId, version }
+  }
+
+  async append(appends: readonly StreamAppend[], options: MultiAppendOptions = {}): Promise<AppendResult[]> {
+    this.#assertOpen()
+    const { conditions = [], signal } = options
+    for (const { streamId, expectedVersion } of conditions) {
+      checkStreamId(streamId)
+      checkExpectedVersion(expectedVersion)
+    }
+    return this.#appender.append({ appends: prepareAppends(appends), conditions, signal })
+  }
+
+  async transact<T>(
+    body: (tx: StoreTransaction) => Promise<T> | T,
+    options?: StoreTransactOptions,
+  ): Promise<T> {
+    this.#assertOpen()
+    return this.kv.transact((tx) => body(this.within(tx)), options)
+  }
+
+  async readTransact<T>(
+    body: (tx: StoreReadTransaction) => Promise<T> | T,
+    options?: Pick<StoreTransactOptions, 'signal'>,
+  ): Promise<T> {
+    this.#assertOpen()
+    return this.kv.readTransact((tx) => body(storeReadTransaction(this.#host, tx)), options)
+  }
+
+  within(tx: Transaction): StoreTransaction {
+    this.#assertOpen()
+    return storeTransaction(this.#host, this.#sessions, tx)
+  }
+
+  async info(options: { readonly signal?: AbortSignal } = {}): Promise<StoreInfo> {
+    this.#assertOpen()
+    return readStoreInfo(this.#host, options.signal)
+  }
+
+  async check(options?: CheckOptions): Promise<CheckReport> {
+    this.#assertOpen()
+    return checkStore(this.kv, this.#host.keys, options)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    await this.#appender.close()
+    this.#forgetHeads()
+    if (this.#ownsKv) await this.kv.close()
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new ClosedError('event store')
+  }
+
+  readonly #onSnapshot = async <T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> => {
+    this.#assertOpen()
+    return this.kv.readTransact(body)
+  }
+}
+
+/** Checks an append to several streams. @throws InvalidArgumentError, LimitExceededError, UnserializableError */
+function prepareAppends(appends: readonly StreamAppend[]): SessionAppend[] {
+  if (appends.length > APPEND_STREAMS_MAX) {
+    throw new LimitExceededError('An append', APPEND_STREAMS_MAX, appends.length, 'streams')
+  }
+  const prepared = appends.map(({ streamId, events, expectedVersion = 'any' }) => {
+    checkWritableStreamId(streamId)
+    checkExpectedVersion(expectedVersion)
+    return { streamId, events: prepareEvents(events), expectedVersion }
+  })
+  if (prepared.length > 1) checkTogether(prepared)
+  return prepared
+}
+
+function checkTogether(appends: readonly SessionAppend[]): void {
+  let events = 0
+  const streams = new Set<string>()
+  for (const append of appends) {
+    events += append.events.length
+    if (streams.has(append.streamId)) {
+      throw new InvalidArgumentError('An append names a stream twice; put its events into one list', {
+        streamId: append.streamId,
+      })
+    }
+    streams.add(append.streamId)
+  }
+  if (events > APPEND_EVENTS_MAX)
+    throw new LimitExceededError('An append', APPEND_EVENTS_MAX, events, 'events')
+}

@@ -1,0 +1,50 @@
+/**
+ * The event store: streams, the log and its indexes, metadata, appends with conditions, reading. This layer knows keys, transactions and
+ * events. It must not know which engine is below, nor what aggregates, subscriptions or projections make of it.
+ */
+export type {
+  AllReadOptions,
+  AppendOptions,
+  AppendResult,
+  CheckOptions,
+  CheckProblem,
+  CheckReport,
+  CreateStreamOptions,
+  EventRead,
+  EventSource,
+  EventStore,
+  EventStoreOptions,
+  ExpectedVersion,
+  KeyValueRangeOptions,
+  KeyValueReader,
+  KeyValueRow,
+  KeyValueWriter,
+  MetadataPatch,
+  MultiAppendOptions,
+  ReadOptions,
+  ReadonlyStream,
+  StoreCommit,
+  StoreInfo,
+  StoreReadTransaction,
+  StoreTransaction,
+  StoreTransactOptions,
+  Stream,
+  StreamAppend,
+  StreamCondition,
+  StreamEntry,
+  StreamInfo,
+  StreamReadOptions,
+  StreamsOptions,
+} from './contract.ts'
+export type {
+  EventShape,
+  JsonObject,
+  JsonValue,
+  NewEvent,
+  NewEventFields,
+  PendingEvent,
+  RecordedEvent,
+  RecordedFields,
+  TransactionEvent,
+} from './event.ts'
+export { type OpenEventStoreOptions, openEventStore } from './open-event-store.ts'

@@ -1,0 +1,90 @@
+import { UnserializableError } from '../errors.ts'
+import { JSON_DEPTH_MAX } from '../limits.ts'
+
+/** How deep the quick look goes before the careful one takes over. */
+const QUICK_DEPTH = 64
+
+/**
+ * Writes a value as JSON, and refuses what JSON would drop, distort or choke on. Properties that are `undefined` are left
+ * out, as everywhere in JSON; objects with a `toJSON` method, such as dates, are written as that says.
+ *
+ * @throws UnserializableError with the path to the culprit
+ */
+export function encodeJson(value: unknown, what: string): string {
+  if (!isPlain(value, QUICK_DEPTH)) examine(value, what, [])
+  return JSON.stringify(value)
+}
+
+/** Whether a value is certainly JSON. `false` means only that a closer look is needed. */
+function isPlain(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true
+    case 'number':
+      return Number.isFinite(value)
+    case 'object':
+      return value === null || (depth > 0 && isPlainObject(value, depth - 1))
+    default:
+      return false
+  }
+}
+
+function isPlainObject(value: object, depth: number): boolean {
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) if (!isPlain(value[index], depth)) return false
+    return true
+  }
+  if (Object.getPrototypeOf(value) !== Object.prototype) return false
+  for (const key in value) {
+    const member = (value as Record<string, unknown>)[key]
+    if (member !== undefined && !isPlain(member, depth)) return false
+  }
+  return true
+}
+
+/** Looks at everything and remembers the way. @throws UnserializableError */
+function examine(value: unknown, path: string, ancestors: readonly object[]): void {
+  const problem = problemOf(value, ancestors)
+  if (problem !== undefined) throw new UnserializableError(path, problem)
+  if (typeof value !== 'object' || value === null) return
+  const within = [...ancestors, value]
+  if (hasToJson(value)) return examine(value.toJSON(), path, within)
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) examine(value[index], `${path}[${index}]`, within)
+    return
+  }
+  for (const [key, member] of Object.entries(value)) {
+    if (member !== undefined) examine(member, joined(path, key), within)
+  }
+}
+
+function problemOf(value: unknown, ancestors: readonly object[]): string | undefined {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return undefined
+    case 'number':
+      return Number.isFinite(value) ? undefined : `it is ${value}`
+    case 'object':
+      return value === null ? undefined : problemOfObject(value, ancestors)
+    default:
+      return value === undefined ? 'it is undefined' : `it is a ${typeof value}`
+  }
+}
+
+function problemOfObject(value: object, ancestors: readonly object[]): string | undefined {
+  if (ancestors.includes(value)) return 'it contains itself'
+  if (ancestors.length >= JSON_DEPTH_MAX) return `it is nested more than ${JSON_DEPTH_MAX} levels deep`
+  if (Array.isArray(value) || hasToJson(value)) return undefined
+  const kind = Object.prototype.toString.call(value).slice('[object '.length, -1)
+  return kind === 'Object' ? undefined : `it is a ${kind}`
+}
+
+function hasToJson(value: object): value is { toJSON(): unknown } {
+  return typeof (value as { toJSON?: unknown }).toJSON === 'function'
+}
+
+function joined(path: string, key: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`
+}

@@ -1,0 +1,60 @@
+import { InvalidArgumentError } from '../errors.ts'
+import type { KeyValueStore } from '../kv/contract.ts'
+import type { Subspace } from '../kv/subspace.ts'
+import type { Runtime } from '../runtime.ts'
+import type { EventStore, EventStoreOptions } from './contract.ts'
+import { makeEventStore } from './event-store.ts'
+import { claimFormat } from './format.ts'
+import { keyspaceOf } from './keyspace.ts'
+
+/** The directory of a store that was given none. */
+const DEFAULT_DIRECTORY = ['eventdb']
+
+/** Options of `openEventStore`. */
+export interface OpenEventStoreOptions extends EventStoreOptions {
+  /** Where in the key-value store to keep everything. @default the directory `eventdb` */
+  readonly directory?: Subspace
+  /** Whether to make a store in a folder where there is none. @default true */
+  readonly create?: boolean
+  /** Which engine to make a new store in a folder with; an existing one is recognised. @default 'sqlite' */
+  readonly engine?: 'sqlite' | 'lmdb'
+  /** Permissions of new files. @default 0o600 */
+  readonly mode?: number
+  /** Time and chance. @default the real ones */
+  readonly runtime?: Runtime
+}
+
+/**
+ * Opens an event store: in a folder (made if need be), in memory (`':memory:'`), or over a key-value store that the
+ * caller opened and will close.
+ *
+ * ```ts
+ * await using store = await openEventStore('./data')
+ * await store.stream('cart-1').append({ type: 'ItemAdded', data: { sku: 'a' } })
+ * ```
+ *
+ * @throws StorageError if the folder cannot be used; EngineMissingError; StoreNotFoundError with `create: false`;
+ * FormatError if the store is of a format that this version does not know
+ */
+export async function openEventStore(
+  where: string | KeyValueStore,
+  options: OpenEventStoreOptions = {},
+): Promise<EventStore> {
+  const ownsKv = typeof where === 'string'
+  const kv = ownsKv ? await openPlace(where, options) : where
+  try {
+    const root = options.directory ?? (await kv.createOrOpenDirectory(DEFAULT_DIRECTORY))
+    const keys = keyspaceOf(root)
+    await claimFormat(kv, keys)
+    return makeEventStore({ kv, keys, ownsKv, ...options })
+  } catch (error) {
+    if (ownsKv) await kv.close()
+    throw error
+  }
+}
+
+async function openPlace(place: string, options: OpenEventStoreOptions): Promise<KeyValueStore> {
+  if (place === '') throw new InvalidArgumentError('The folder of a store must not be empty')
+  const { openFolder, openInMemory } = await import('../drivers/open-folder.ts')
+  return place === ':memory:' ? openInMemory(options) : openFolder(place, options)
+}

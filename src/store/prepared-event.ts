@@ -1,0 +1,105 @@
+import { InvalidArgumentError, LimitExceededError } from '../errors.ts'
+import {
+  APPEND_EVENTS_MAX,
+  EVENT_TYPE_BYTES_MAX,
+  STREAM_ID_BYTES_MAX,
+  TAG_BYTES_MAX,
+  TAGS_MAX,
+} from '../limits.ts'
+import { uuid } from '../tuple/uuid.ts'
+import type { EventShape, NewEvent } from './event.ts'
+import { encodeJson } from './json.ts'
+import { checkName } from './text.ts'
+
+/** Data or metadata, ready to be written: JSON text, or bytes. */
+export type Payload = string | Uint8Array
+
+/** A new event that was checked, with everything of the caller's copied, so that nobody can change it any more. */
+export interface PreparedEvent {
+  readonly type: string
+  /** The 16 bytes of an id that the caller supplied. */
+  readonly id: Uint8Array | undefined
+  readonly timeMs: number | undefined
+  /** Without repeats, in order of their UTF-16 units. */
+  readonly tags: readonly string[]
+  readonly metadata: Payload | undefined
+  readonly data: Payload | undefined
+}
+
+/** Checks what is to be appended. @throws InvalidArgumentError, LimitExceededError, UnserializableError */
+export function prepareEvents(events: NewEvent | readonly NewEvent[]): PreparedEvent[] {
+  const list: readonly NewEvent[] = Array.isArray(events) ? events : [events]
+  if (list.length > APPEND_EVENTS_MAX) {
+    throw new LimitExceededError('An append', APPEND_EVENTS_MAX, list.length, 'events')
+  }
+  const prepared = list.map((event, index) => prepare(event, list.length === 1 ? '' : `events[${index}].`))
+  refuseRepeatedIds(prepared)
+  return prepared
+}
+
+function prepare(event: NewEvent<EventShape>, path: string): PreparedEvent {
+  if (typeof event !== 'object' || event === null)
+    throw new InvalidArgumentError('An event must be an object', { event })
+  checkName(event.type, 'The type of an event', EVENT_TYPE_BYTES_MAX)
+  return {
+    type: event.type,
+    id: event.id === undefined ? undefined : uuid(event.id).bytes,
+    timeMs: event.time === undefined ? undefined : timeOf(event.time),
+    tags: event.tags === undefined ? NO_TAGS : tagsOf(event.tags),
+    metadata: payloadOf(event.metadata, `${path}metadata`),
+    data: payloadOf(event.data, `${path}data`),
+  }
+}
+
+const NO_TAGS: readonly string[] = []
+
+function payloadOf(value: unknown, path: string): Payload | undefined {
+  if (value === undefined) return undefined
+  return value instanceof Uint8Array ? new Uint8Array(value) : encodeJson(value, path)
+}
+
+function timeOf(time: Date): number {
+  const milliseconds = time instanceof Date ? time.getTime() : Number.NaN
+  if (Number.isNaN(milliseconds))
+    throw new InvalidArgumentError('The time of an event must be a valid Date', { time })
+  return milliseconds
+}
+
+function tagsOf(tags: readonly string[]): readonly string[] {
+  if (!Array.isArray(tags)) throw new InvalidArgumentError('The tags of an event must be an array', { tags })
+  for (const tag of tags) checkName(tag, 'A tag', TAG_BYTES_MAX)
+  const distinct = [...new Set(tags)].sort()
+  if (distinct.length > TAGS_MAX)
+    throw new LimitExceededError('The set of tags', TAGS_MAX, distinct.length, 'tags')
+  return distinct
+}
+
+function refuseRepeatedIds(events: readonly PreparedEvent[]): void {
+  const seen = new Set<string>()
+  for (const { id } of events) {
+    if (id === undefined) continue
+    const text = id.join()
+    if (seen.has(text)) throw new InvalidArgumentError('Two events of one append have the same id')
+    seen.add(text)
+  }
+}
+
+/** Checks the id of a stream that is to be read. @throws InvalidArgumentError, LimitExceededError */
+export function checkStreamId(id: unknown): asserts id is string {
+  checkName(id, 'A stream id', STREAM_ID_BYTES_MAX)
+}
+
+/** Checks the id of a stream that is to be written: those that begin with `$` are the system's. */
+export function checkWritableStreamId(id: unknown): asserts id is string {
+  checkStreamId(id)
+  if (isSystemStream(id)) {
+    throw new InvalidArgumentError('Stream ids that begin with $ are reserved for the system', {
+      streamId: id,
+    })
+  }
+}
+
+/** Whether a stream belongs to the system. */
+export function isSystemStream(id: string): boolean {
+  return id.charCodeAt(0) === 0x24
+}

@@ -1,0 +1,92 @@
+import { InvalidArgumentError } from '../errors.ts'
+import { firstPositionAt } from '../kv/stamp.ts'
+import type { ReadOptions } from './contract.ts'
+import type { ReadShape } from './paged-read.ts'
+
+/** Versions from the first to the last, both inclusive. */
+export interface VersionBounds {
+  readonly first: number
+  readonly last: number
+}
+
+/** Positions from the first to the last, both inclusive. */
+export interface PositionBounds {
+  readonly first: bigint
+  readonly last: bigint
+}
+
+const POSITION_MAX = 2n ** 63n - 1n
+
+/** Checks limit and direction. @throws InvalidArgumentError */
+export function shapeOf(options: ReadOptions<unknown>): ReadShape {
+  const { limit = Number.POSITIVE_INFINITY, direction = 'forwards' } = options
+  if (typeof limit !== 'number' || !(limit >= 0)) {
+    throw new InvalidArgumentError(`A limit must be a number of events from 0 on, not ${String(limit)}`, {
+      limit,
+    })
+  }
+  if (direction !== 'forwards' && direction !== 'backwards') {
+    throw new InvalidArgumentError(`A direction is 'forwards' or 'backwards', not ${String(direction)}`, {
+      direction,
+    })
+  }
+  return { limit: Math.floor(limit), backwards: direction === 'backwards' }
+}
+
+/** Checks bounds in versions. @throws InvalidArgumentError */
+export function versionBounds(options: ReadOptions<number>): VersionBounds {
+  const { from, after, to, before } = checked(options, (bound) => Number.isSafeInteger(bound), 'a version')
+  return {
+    first: Math.max(1, from ?? 1, after === undefined ? 1 : after + 1),
+    last: Math.min(
+      to ?? Number.MAX_SAFE_INTEGER,
+      before === undefined ? Number.MAX_SAFE_INTEGER : before - 1,
+    ),
+  }
+}
+
+/** Checks bounds in positions and times; a time stands for all positions that were given out in its millisecond. */
+export function positionBounds(options: ReadOptions<bigint | Date>): PositionBounds {
+  const isBound = (bound: unknown): boolean =>
+    typeof bound === 'bigint' || (bound instanceof Date && !Number.isNaN(bound.getTime()))
+  const { from, after, to, before } = checked(options, isBound, 'a position (bigint) or a time (Date)')
+  return {
+    first: largest([0n, lowest(from), after === undefined ? undefined : highest(after) + 1n]),
+    last: -largest([
+      -POSITION_MAX,
+      to === undefined ? undefined : -highest(to),
+      before === undefined ? undefined : 1n - lowest(before)!,
+    ]),
+  }
+}
+
+function checked<Bound>(
+  options: ReadOptions<Bound>,
+  isBound: (bound: unknown) => boolean,
+  kind: string,
+): Pick<ReadOptions<Bound>, 'from' | 'after' | 'to' | 'before'> {
+  for (const name of ['from', 'after', 'to', 'before'] as const) {
+    const bound = options[name]
+    if (bound !== undefined && !isBound(bound)) {
+      throw new InvalidArgumentError(`"${name}" must be ${kind}, not ${String(bound)}`, { [name]: bound })
+    }
+  }
+  return options
+}
+
+function lowest(bound: bigint | Date | undefined): bigint | undefined {
+  if (bound === undefined || typeof bound === 'bigint') return bound
+  return firstPositionAt(bound.getTime()) ?? POSITION_MAX
+}
+
+function highest(bound: bigint | Date): bigint {
+  if (typeof bound === 'bigint') return bound
+  return (firstPositionAt(bound.getTime() + 1) ?? POSITION_MAX) - 1n
+}
+
+function largest(numbers: readonly (bigint | undefined)[]): bigint {
+  let most: bigint | undefined
+  for (const number of numbers)
+    if (number !== undefined && (most === undefined || number > most)) most = number
+  return most!
+}

@@ -1,0 +1,143 @@
+import type { AllReadOptions, EventSource, StreamReadOptions } from './contract.ts'
+import type { PendingEvent, RecordedEvent, TransactionEvent } from './event.ts'
+import type { Keyspace } from './keyspace.ts'
+import { type NextPage, pagedRead, type ReadShape } from './paged-read.ts'
+import { checkStreamId, isSystemStream } from './prepared-event.ts'
+import { logPages } from './read-all.ts'
+import { positionBounds, shapeOf, type VersionBounds, versionBounds } from './read-options.ts'
+import { type OnSnapshot, streamPages } from './read-stream.ts'
+import type { StoreSession } from './session.ts'
+
+/** Everything that is stored, in the global order. */
+export function allSource(
+  onSnapshot: OnSnapshot,
+  keys: Keyspace,
+): EventSource<RecordedEvent, AllReadOptions> {
+  return {
+    read: (options = {}) => {
+      const bounds = positionBounds(options)
+      return pagedRead(shapeOf(options), (shape) =>
+        logPages(onSnapshot, keys, bounds, shape, options.system ?? false, options.signal),
+      )
+    },
+  }
+}
+
+/** The stored events of one stream. */
+export function streamSource(
+  onSnapshot: OnSnapshot,
+  keys: Keyspace,
+  id: string,
+): EventSource<RecordedEvent, StreamReadOptions> {
+  checkStreamId(id)
+  return {
+    read: (options = {}) => {
+      const bounds = versionBounds(options)
+      return pagedRead(shapeOf(options), (shape) =>
+        streamPages(onSnapshot, keys, id, bounds, shape, options.signal),
+      )
+    },
+  }
+}
+
+/** Everything that a transaction sees: what is stored, then its own events. */
+export function allSourceIn(
+  session: StoreSession,
+  keys: Keyspace,
+): EventSource<TransactionEvent, AllReadOptions> {
+  return {
+    read: (options = {}) => {
+      const bounds = positionBounds(options)
+      // Own events have no position yet, but it will be higher than any that can be named.
+      const reachesEnd = options.to === undefined && options.before === undefined
+      const own = (): readonly PendingEvent[] =>
+        reachesEnd
+          ? session.pendingEvents().filter(({ streamId }) => options.system || !isSystemStream(streamId))
+          : []
+      return pagedRead(shapeOf(options), (shape) =>
+        withOwn(shape, own, (rest) =>
+          logPages((body) => body(session.tx), keys, bounds, rest, options.system ?? false, options.signal),
+        ),
+      )
+    },
+  }
+}
+
+/** One stream as a transaction sees it: what is stored, then its own events. */
+export function streamSourceIn(
+  session: StoreSession,
+  keys: Keyspace,
+  id: string,
+): EventSource<TransactionEvent, StreamReadOptions> {
+  checkStreamId(id)
+  return {
+    read: (options = {}) => {
+      const bounds = versionBounds(options)
+      const own = (): readonly PendingEvent[] =>
+        session.pendingEvents(id).filter(({ version }) => isWithin(version, bounds))
+      const stored = storedBounds(session, id, bounds)
+      return pagedRead(shapeOf(options), (shape) =>
+        withOwn(shape, own, (rest) =>
+          streamPages((body) => body(session.tx), keys, id, stored(), rest, options.signal),
+        ),
+      )
+    },
+  }
+}
+
+/** The rows of own events are in the write buffer, but their stamps are not known: only older rows can be followed. */
+function storedBounds(session: StoreSession, id: string, bounds: VersionBounds): () => VersionBounds {
+  return () => {
+    const [firstOwn] = session.pendingEvents(id)
+    return firstOwn === undefined
+      ? bounds
+      : { first: bounds.first, last: Math.min(bounds.last, firstOwn.version - 1) }
+  }
+}
+
+function isWithin(version: number, { first, last }: VersionBounds): boolean {
+  return version >= first && version <= last
+}
+
+/** Joins stored and own events: own ones are the newest, so they come last, or first when going backwards. */
+function withOwn(
+  shape: ReadShape,
+  own: () => readonly PendingEvent[],
+  open: (shape: ReadShape) => NextPage<RecordedEvent>,
+): NextPage<TransactionEvent> {
+  return shape.backwards ? ownFirst(shape, own, open) : ownLast(shape, own, open)
+}
+
+function ownLast(
+  shape: ReadShape,
+  own: () => readonly PendingEvent[],
+  open: (shape: ReadShape) => NextPage<RecordedEvent>,
+): NextPage<TransactionEvent> {
+  const next = open(shape)
+  let left = shape.limit
+  let ended = false
+  return async () => {
+    if (ended) return undefined
+    const page = await next()
+    if (page !== undefined) {
+      left -= page.length
+      return page
+    }
+    ended = true
+    return own().slice(0, left)
+  }
+}
+
+function ownFirst(
+  shape: ReadShape,
+  own: () => readonly PendingEvent[],
+  open: (shape: ReadShape) => NextPage<RecordedEvent>,
+): NextPage<TransactionEvent> {
+  let next: NextPage<RecordedEvent> | undefined
+  return async () => {
+    if (next !== undefined) return next()
+    const newest = own().toReversed().slice(0, shape.limit)
+    next = open({ ...shape, limit: shape.limit - newest.length })
+    return newest
+  }
+}

@@ -1,0 +1,146 @@
+import { CorruptionError } from '../errors.ts'
+import { positionOf, timeOfPosition } from '../kv/stamp.ts'
+import type { JsonObject, JsonValue, PendingEvent, RecordedEvent } from './event.ts'
+import { KIND_BYTES, KIND_JSON, KIND_NONE, parseRecord, type RecordParts, tagBounds } from './record.ts'
+import { decodeText } from './text.ts'
+import { TextMemo } from './text-memo.ts'
+import { formatUuid } from './uuid.ts'
+
+const types = new TextMemo()
+
+/** Decodes a record of the log. @throws CorruptionError, which names the position */
+export function recordedEvent(bytes: Uint8Array, stamp: Uint8Array): RecordedEvent {
+  try {
+    return new StoredEvent(bytes, parseRecord(bytes), stamp) as unknown as RecordedEvent
+  } catch (error) {
+    if (!(error instanceof CorruptionError)) throw error
+    const position = positionOf(stamp)
+    throw new CorruptionError(`${error.message} (position ${position})`, { ...error.details, position })
+  }
+}
+
+/** Decodes a record that its transaction has not committed yet. */
+export function pendingEvent(bytes: Uint8Array): PendingEvent {
+  return new StoredEvent(bytes, parseRecord(bytes), undefined) as unknown as PendingEvent
+}
+
+/** Whether an event belongs to a system stream: told from its bytes, without decoding the stream's id. */
+export function isSystemEvent(event: RecordedEvent): boolean {
+  return StoredEvent.isSystem(event as unknown as StoredEvent)
+}
+
+/** An event over its bytes. Everything but the type is decoded when it is asked for; data and metadata once. */
+class StoredEvent {
+  readonly #bytes: Uint8Array
+  readonly #parts: RecordParts
+  readonly #stamp: Uint8Array | undefined
+  #data: unknown
+  #metadata: unknown
+  #decoded = 0
+  readonly type: string
+  readonly version: number
+
+  constructor(bytes: Uint8Array, parts: RecordParts, stamp: Uint8Array | undefined) {
+    this.#bytes = bytes
+    this.#parts = parts
+    this.#stamp = stamp
+    this.type = types.decode(bytes, parts.typeAt, parts.typeEnd)
+    this.version = parts.version
+  }
+
+  static isSystem(event: StoredEvent): boolean {
+    return event.#bytes[event.#parts.streamAt] === 0x24
+  }
+
+  get id(): string {
+    return formatUuid(this.#bytes, this.#parts.idAt)
+  }
+
+  get streamId(): string {
+    return decodeText(this.#bytes, this.#parts.streamAt, this.#parts.streamEnd)
+  }
+
+  get position(): bigint | undefined {
+    return this.#stamp === undefined ? undefined : positionOf(this.#stamp)
+  }
+
+  get recordedAt(): Date | undefined {
+    return this.#stamp === undefined ? undefined : new Date(timeOfPosition(positionOf(this.#stamp)))
+  }
+
+  get time(): Date | undefined {
+    const { timeAt } = this.#parts
+    if (timeAt < 0) return this.recordedAt
+    return new Date(new DataView(this.#bytes.buffer, this.#bytes.byteOffset + timeAt, 8).getFloat64(0))
+  }
+
+  get tags(): readonly string[] {
+    const { tagsAt } = this.#parts
+    if (tagsAt < 0) return []
+    return tagBounds(this.#bytes, tagsAt).map(({ from, to }) => decodeText(this.#bytes, from, to))
+  }
+
+  get data(): unknown {
+    if ((this.#decoded & 1) === 0) {
+      const { dataKind, dataAt, dataEnd } = this.#parts
+      this.#data = this.#payload(dataKind, dataAt, dataEnd)
+      this.#decoded |= 1
+    }
+    return this.#data
+  }
+
+  get metadata(): unknown {
+    if ((this.#decoded & 2) === 0) {
+      const { metadataKind, metadataAt, metadataEnd } = this.#parts
+      this.#metadata = this.#payload(metadataKind, metadataAt, metadataEnd)
+      this.#decoded |= 2
+    }
+    return this.#metadata
+  }
+
+  toJSON(): JsonObject {
+    const { position, tags } = this
+    return {
+      ...(position === undefined ? {} : { position: position.toString() }),
+      streamId: this.streamId,
+      version: this.version,
+      id: this.id,
+      type: this.type,
+      ...(this.time === undefined ? {} : { time: this.time.toISOString() }),
+      ...(this.recordedAt === undefined ? {} : { recordedAt: this.recordedAt.toISOString() }),
+      ...(tags.length === 0 ? {} : { tags }),
+      ...jsonMember('metadata', this.metadata),
+      ...jsonMember('data', this.data),
+    }
+  }
+
+  /** What `console.log` shows in Node: the event, not its bytes. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    const { position, streamId, version, id, type, time, recordedAt, tags, metadata, data } = this
+    return { position, streamId, version, id, type, time, recordedAt, tags, metadata, data }
+  }
+
+  #payload(kind: number, from: number, to: number): unknown {
+    switch (kind) {
+      case KIND_NONE:
+        return undefined
+      case KIND_JSON:
+        return JSON.parse(decodeText(this.#bytes, from, to))
+      case KIND_BYTES:
+        return new Uint8Array(this.#bytes.subarray(from, to))
+      default:
+        throw new CorruptionError('A stored event has an unknown kind of payload', { kind })
+    }
+  }
+}
+
+function jsonMember(name: string, value: unknown): JsonObject {
+  if (value === undefined) return {}
+  return { [name]: value instanceof Uint8Array ? { $base64: base64(value) } : (value as JsonValue) }
+}
+
+function base64(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += String.fromCharCode(byte)
+  return btoa(text)
+}

@@ -1,0 +1,53 @@
+import { InvalidArgumentError } from '../errors.ts'
+import type { KeyValueStore, ReadTransaction } from '../kv/contract.ts'
+import { READ_PAGE_EVENTS } from '../limits.ts'
+import type { StreamEntry, StreamsOptions } from './contract.ts'
+import type { Keyspace } from './keyspace.ts'
+import { isSystemStream } from './prepared-event.ts'
+import { decodeNumber } from './small-values.ts'
+import { headOf } from './stream-rows.ts'
+
+/** A stream with the number that it has inside. */
+export interface NumberedEntry extends StreamEntry {
+  readonly number: number
+}
+
+/** Enumerates streams, page by page, each on a snapshot of its own. @throws InvalidArgumentError */
+export async function* listStreams(
+  kv: KeyValueStore,
+  keys: Keyspace,
+  options: StreamsOptions,
+): AsyncGenerator<NumberedEntry> {
+  const { prefix = '', limit = Number.POSITIVE_INFINITY, system = false, signal } = options
+  if (!(limit >= 0))
+    throw new InvalidArgumentError(`A limit must be a number of streams from 0 on, not ${limit}`)
+  let after = options.after
+  for (let left = limit; left > 0; ) {
+    signal?.throwIfAborted()
+    const page = await kv.readTransact((tx) => readPage(tx, keys, prefix, after))
+    for (const entry of page) {
+      if (isSystemStream(entry.streamId) && !system) continue
+      yield entry
+      left -= 1
+      if (left <= 0) return
+    }
+    if (page.length < READ_PAGE_EVENTS) return
+    after = page.at(-1)!.streamId
+  }
+}
+
+async function readPage(
+  tx: ReadTransaction,
+  keys: Keyspace,
+  prefix: string,
+  after: string | undefined,
+): Promise<NumberedEntry[]> {
+  const rows = await tx.getRange(keys.nameRange(prefix, after), { limit: READ_PAGE_EVENTS }).toArray()
+  return Promise.all(
+    rows.map(async ({ key, value }) => {
+      const number = decodeNumber(value, 'The number of a stream')
+      const head = await headOf(tx, keys, number)
+      return { streamId: keys.streamIdOfName(key), version: head?.version ?? 0, number }
+    }),
+  )
+}

@@ -1,0 +1,45 @@
+import { InvalidArgumentError, LimitExceededError } from '../errors.ts'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+const ASCII_MAX = 96
+
+/** Counts the UTF-8 bytes of a text. */
+export function utf8Length(text: string): number {
+  for (let at = 0; at < text.length; at += 1) {
+    if (text.charCodeAt(at) > 0x7f) return encoder.encode(text).length
+  }
+  return text.length
+}
+
+/** Encodes a text into `target` from `at` on, which must have room for three bytes a character. Returns the bytes written. */
+export function encodeText(text: string, target: Uint8Array, at: number): number {
+  const { length } = text
+  if (length > ASCII_MAX) return encoder.encodeInto(text, target.subarray(at)).written
+  for (let index = 0; index < length; index += 1) {
+    const code = text.charCodeAt(index)
+    if (code > 0x7f) return encoder.encodeInto(text, target.subarray(at)).written
+    target[at + index] = code
+  }
+  return length
+}
+
+/** Decodes UTF-8 that was checked before. */
+export function decodeText(bytes: Uint8Array, from: number, to: number): string {
+  return decoder.decode(bytes.subarray(from, to))
+}
+
+/** Checks a name that people give: a non-empty, well-formed text without NUL. @throws InvalidArgumentError, LimitExceededError */
+export function checkName(text: unknown, what: string, bytesMax: number): asserts text is string {
+  if (typeof text !== 'string') throw new InvalidArgumentError(`${what} must be a string, not ${typeof text}`)
+  if (text === '') throw new InvalidArgumentError(`${what} must not be empty`)
+  if (text.includes('\0'))
+    throw new InvalidArgumentError(`${what} must not contain the character NUL`, { text })
+  if (/\p{Surrogate}/u.test(text)) {
+    throw new InvalidArgumentError(`${what} must be well-formed Unicode, without lone surrogates`, { text })
+  }
+  // No text has more than three bytes a UTF-16 unit, so most need no counting.
+  if (text.length * 3 <= bytesMax) return
+  const bytes = utf8Length(text)
+  if (bytes > bytesMax) throw new LimitExceededError(what, bytesMax, bytes)
+}

@@ -1,0 +1,64 @@
+import { CorruptionError, InvalidArgumentError } from '../errors.ts'
+import type { Reader, Transaction } from '../kv/contract.ts'
+import type { Subspace } from '../kv/subspace.ts'
+import type { Tuple } from '../tuple/elements.ts'
+import type { KeyValueReader, KeyValueWriter } from './contract.ts'
+import type { JsonValue } from './event.ts'
+import { encodeJson } from './json.ts'
+import { decodeJson } from './small-values.ts'
+
+/** First byte of a value: how the rest is to be read. */
+const JSON_VALUE = 1
+const BYTES_VALUE = 2
+
+/** The caller's own keys, for reading. */
+export function userKeyReader(tx: Reader, space: Subspace): KeyValueReader {
+  return {
+    get: async (key) => decodeValue(await tx.get(space.pack(checkKey(key)))),
+    async *getRange(prefix, options) {
+      for await (const { key, value } of tx.getRange(space.range(prefix), options)) {
+        yield { key: space.unpack(key), value: decodeValue(value)! }
+      }
+    },
+  }
+}
+
+/** The caller's own keys, for reading and writing. */
+export function userKeyWriter(tx: Transaction, space: Subspace): KeyValueWriter {
+  return {
+    ...userKeyReader(tx, space),
+    set: (key, value) => tx.set(space.pack(checkKey(key)), encodeValue(value)),
+    clear: (key) => tx.clear(space.pack(checkKey(key))),
+    clearRange: (prefix) => {
+      if (prefix.length > 0) tx.clear(space.pack(prefix))
+      tx.clearRange(space.range(prefix))
+    },
+  }
+}
+
+function checkKey(key: Tuple): Tuple {
+  if (key.length === 0) throw new InvalidArgumentError('A key must have at least one element')
+  return key
+}
+
+function encodeValue(value: JsonValue | Uint8Array): Uint8Array {
+  const isBytes = value instanceof Uint8Array
+  const body = isBytes ? value : new TextEncoder().encode(encodeJson(value, 'value'))
+  const encoded = new Uint8Array(body.length + 1)
+  encoded[0] = isBytes ? BYTES_VALUE : JSON_VALUE
+  encoded.set(body, 1)
+  return encoded
+}
+
+function decodeValue(encoded: Uint8Array | undefined): JsonValue | Uint8Array | undefined {
+  if (encoded === undefined) return undefined
+  const body = encoded.subarray(1)
+  switch (encoded[0]) {
+    case JSON_VALUE:
+      return decodeJson(body, 'The value of a key') as JsonValue
+    case BYTES_VALUE:
+      return new Uint8Array(body)
+    default:
+      throw new CorruptionError('The value of a key has an unknown kind')
+  }
+}
