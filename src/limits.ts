@@ -4,87 +4,93 @@
  */
 
 /** Largest key of the key-value layer, in bytes. */
-export const KEY_BYTES_MAX = 1_024
+export const KEY_BYTES_MAX: number = 1_024
 /** Largest value of the key-value layer, in bytes. */
-export const VALUE_BYTES_MAX = 90_000
+export const VALUE_BYTES_MAX: number = 90_000
 /** Most rows that one transaction may set or clear. */
-export const TRANSACTION_ROWS_MAX = 50_000
+export const TRANSACTION_ROWS_MAX: number = 50_000
 /** Most bytes of keys and values that one transaction may write. */
-export const TRANSACTION_BYTES_MAX = 64 * 1_024 * 1_024
+export const TRANSACTION_BYTES_MAX: number = 64 * 1_024 * 1_024
 /** How long a transaction may use its snapshot, in milliseconds. */
-export const TRANSACTION_AGE_MS_MAX = 5_000
+export const TRANSACTION_AGE_MS_MAX: number = 5_000
 /** How often `transact` runs a body that conflicts before it gives up. */
-export const TRANSACTION_ATTEMPTS_MAX = 100
+export const TRANSACTION_ATTEMPTS_MAX: number = 100
 /** First pause before a conflicting transaction runs again, in milliseconds; it doubles with each attempt. */
-export const RETRY_DELAY_MS_MIN = 1
+export const RETRY_DELAY_MS_MIN: number = 1
 /** Longest pause before a conflicting transaction runs again, in milliseconds. */
-export const RETRY_DELAY_MS_MAX = 100
+export const RETRY_DELAY_MS_MAX: number = 100
 /** Most different snapshots that one process keeps pinned; the oldest gives way. */
-export const SNAPSHOTS_MAX = 256
+export const SNAPSHOTS_MAX: number = 256
 /** Most transactions that share one durable commit. */
-export const COMMIT_GROUP_TRANSACTIONS_MAX = 512
+export const COMMIT_GROUP_TRANSACTIONS_MAX: number = 512
 /** Rows after which a commit group takes no further transaction. */
-export const COMMIT_GROUP_ROWS_MAX = 4_096
+export const COMMIT_GROUP_ROWS_MAX: number = 4_096
 /** How long a commit group's write set stays in the store for other processes, in milliseconds. */
-export const WRITE_SET_RETENTION_MS = 15_000
+export const WRITE_SET_RETENTION_MS: number = 15_000
 /** Commit records that a process leaves in the store when it commits for the first time. */
-export const COMMIT_RECORDS_KEPT_MAX = 4_096
+export const COMMIT_RECORDS_KEPT_MAX: number = 4_096
 /** Most commit groups that one process remembers for validation. */
-export const RECENT_COMMITS_MAX = 100_000
+export const RECENT_COMMITS_MAX: number = 100_000
 /** Most watches of one process. */
-export const WATCHES_MAX = 100_000
-/** How often a process with watches looks for commits of other processes, in milliseconds. */
-export const WATCH_POLL_MS = 4
+export const WATCHES_MAX: number = 100_000
+/** How often a process with watches looks for commits of other processes when it has found some lately, in milliseconds. */
+export const WATCH_POLL_MS_MIN: number = 2
+/** How often it looks when it has not, in milliseconds. */
+export const WATCH_POLL_MS_MAX: number = 6
 /** Pause before the write lock is tried again while another process holds it, in milliseconds. */
-export const LOCK_POLL_MS = 1
+export const LOCK_POLL_MS: number = 1
+/** How long a process commits without those of others before it leaves them a gap, in milliseconds. */
+export const COMMIT_TURN_MS: number = 10
+/** How long it then leaves the write lock alone, in milliseconds: longer than `LOCK_POLL_MS`, so that every other process tries. */
+export const COMMIT_GAP_MS: number = 3
 /** How long a commit waits for the write lock before it fails, in milliseconds. */
-export const LOCK_WAIT_MS_MAX = 30_000
+export const LOCK_WAIT_MS_MAX: number = 30_000
 /** Rows that a range read fetches from the engine at once. */
-export const RANGE_BATCH_ROWS = 512
+export const RANGE_BATCH_ROWS: number = 512
 /** Bytes after which a batch of a range read ends early. */
-export const RANGE_BATCH_BYTES = 4 * 1_024 * 1_024
+export const RANGE_BATCH_BYTES: number = 4 * 1_024 * 1_024
 /** Longest name of a directory, in UTF-8 bytes. */
-export const DIRECTORY_NAME_BYTES_MAX = 255
+export const DIRECTORY_NAME_BYTES_MAX: number = 255
 /** Deepest path of directories. */
-export const DIRECTORY_DEPTH_MAX = 16
+export const DIRECTORY_DEPTH_MAX: number = 16
 
 /** Longest stream id, in UTF-8 bytes. */
-export const STREAM_ID_BYTES_MAX = 512
+export const STREAM_ID_BYTES_MAX: number = 512
 /** Longest event type, in UTF-8 bytes. */
-export const EVENT_TYPE_BYTES_MAX = 512
+export const EVENT_TYPE_BYTES_MAX: number = 512
 /** Most tags of one event. */
-export const TAGS_MAX = 64
+export const TAGS_MAX: number = 64
 /** Longest tag, in UTF-8 bytes. */
-export const TAG_BYTES_MAX = 256
+export const TAG_BYTES_MAX: number = 256
 /** Largest encoded event, in bytes, unless the store is opened with another `eventBytesMax`. */
-export const EVENT_BYTES_MAX = 16 * 1_024 * 1_024
+export const EVENT_BYTES_MAX: number = 16 * 1_024 * 1_024
 /** Size of an encoded event from which its bytes are stored in chunks, and of each chunk, in bytes. */
-export const CHUNK_BYTES = 64 * 1_024
+export const CHUNK_BYTES: number = 64 * 1_024
 /** Most events of one append. */
-export const APPEND_EVENTS_MAX = 10_000
+export const APPEND_EVENTS_MAX: number = 10_000
 /** Most streams of one append. */
-export const APPEND_STREAMS_MAX = 1_000
+export const APPEND_STREAMS_MAX: number = 1_000
 /** Largest map of a stream's own metadata, encoded, in bytes. */
-export const STREAM_METADATA_BYTES_MAX = 64 * 1_024
+export const STREAM_METADATA_BYTES_MAX: number = 64 * 1_024
 /** Most waiting appends that are written in one transaction. */
-export const APPEND_BATCH_MAX = 512
+export const APPEND_BATCH_MAX: number = 512
 /** Most events of the waiting appends that are written in one transaction; a single larger append goes alone. */
-export const APPEND_BATCH_EVENTS_MAX = 2_000
+export const APPEND_BATCH_EVENTS_MAX: number = 2_000
 /** Bytes of event payload after which a batch of waiting appends is closed. */
-export const APPEND_BATCH_BYTES_MAX = 8 * 1_024 * 1_024
+export const APPEND_BATCH_BYTES_MAX: number = 8 * 1_024 * 1_024
 /** Streams whose last version is kept in memory. */
-export const HEAD_CACHE_STREAMS_MAX = 100_000
+export const HEAD_CACHE_STREAMS_MAX: number = 100_000
 /** Stream numbers that a process takes from the store at first; each further block is twice as large. */
-export const STREAM_NUMBER_BLOCK_MIN = 16
+export const STREAM_NUMBER_BLOCK_MIN: number = 16
 /** Most stream numbers that a process takes from the store at a time. */
-export const STREAM_NUMBER_BLOCK_MAX = 4_096
+export const STREAM_NUMBER_BLOCK_MAX: number = 4_096
 /** Events that a read fetches at a time. */
-export const READ_PAGE_EVENTS = 512
+export const READ_PAGE_EVENTS: number = 512
 /** Events that a read fetches first, as many reads want few. */
-export const READ_PAGE_EVENTS_FIRST = 64
+export const READ_PAGE_EVENTS_FIRST: number = 64
 /** Rows that `check` looks at on one snapshot. */
-export const CHECK_PAGE_ROWS = 500
+export const CHECK_PAGE_ROWS: number = 500
 /** Problems after which `check` stops looking, unless it is told otherwise. */
-export const CHECK_PROBLEMS_MAX = 1_000
+export const CHECK_PROBLEMS_MAX: number = 1_000
 /** Deepest nesting of JSON data. */
-export const JSON_DEPTH_MAX = 1_000
+export const JSON_DEPTH_MAX: number = 1_000

@@ -38,8 +38,14 @@ export function withDirectories(store: TransactionalStore): KeyValueStore {
       return subspace(prefix)
     },
     listDirectories: async (path = []) => store.readTransact((tx) => list(tx, path)),
-    moveDirectory: (from, to) => store.transact((tx) => move(tx, checkPath(from), checkPath(to))),
-    removeDirectory: (path) => store.transact((tx) => remove(tx, checkPath(path))),
+    moveDirectory: async (from, to) => {
+      const [names, newNames] = [checkPath(from), checkPath(to)]
+      await store.transact((tx) => move(tx, names, newNames))
+    },
+    removeDirectory: async (path) => {
+      const names = checkPath(path)
+      return store.transact((tx) => remove(tx, names))
+    },
   }
   return delegate(store, directories)
 }
@@ -72,6 +78,8 @@ function checkPath(path: DirectoryPath): DirectoryPath {
 function checkName(name: string): void {
   if (typeof name !== 'string' || name === '')
     throw new InvalidArgumentError('The name of a directory must not be empty')
+  if (/\p{Surrogate}/u.test(name))
+    throw new InvalidArgumentError('The name of a directory has a surrogate on its own', { name })
   const bytes = new TextEncoder().encode(name).length
   if (bytes > DIRECTORY_NAME_BYTES_MAX)
     throw new LimitExceededError('The name of a directory', DIRECTORY_NAME_BYTES_MAX, bytes)

@@ -1,4 +1,10 @@
-import { CommitUnknownError, ConflictError, StorageError, TransactionTooOldError } from '../errors.ts'
+import {
+  CommitUnknownError,
+  ConflictError,
+  InvalidArgumentError,
+  StorageError,
+  TransactionTooOldError,
+} from '../errors.ts'
 import {
   COMMIT_GROUP_ROWS_MAX,
   COMMIT_GROUP_TRANSACTIONS_MAX,
@@ -10,6 +16,7 @@ import {
 } from '../limits.ts'
 import type { Runtime } from '../runtime.ts'
 import { COMMIT_RECORDS_BEGIN, commitRecordKey, encodeCommitRecord } from './commit-record.ts'
+import { CommitTurns } from './commit-turns.ts'
 import type { Commit } from './contract.ts'
 import type { Engine, EngineWriter } from './engine.ts'
 import type { RecentCommits } from './recent-commits.ts'
@@ -51,6 +58,7 @@ export class Committer {
   readonly #pool: SnapshotPool
   readonly #runtime: Runtime
   readonly #gap: PositionGap
+  readonly #turns = new CommitTurns()
   #queue: PendingCommit[] = []
   #scheduled = false
   #busySince: number | undefined
@@ -107,14 +115,21 @@ export class Committer {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    this.#runtime.defer(() => this.#run())
+    const gapMs = this.#turns.gapMs(this.#runtime.monotonic())
+    if (gapMs > 0) this.#runtime.schedule(gapMs, () => this.#run())
+    else this.#runtime.defer(() => this.#run())
   }
 
   #run(): void {
     this.#scheduled = false
     const taken = this.#take()
-    if (taken.length === 0) return this.#finish()
+    if (taken.length === 0) {
+      this.#busySince = undefined
+      return this.#finish()
+    }
     let group: Group | undefined
+    // The commit makes it old anyway, and an engine can reuse space only while no snapshot is open.
+    this.#pool.retire()
     try {
       const outcome = this.#engine.write((writer) => {
         group = this.#build(writer, taken)
@@ -131,6 +146,7 @@ export class Committer {
 
   /** Nothing was written, so the members of a group may try alone: only the culprit shall suffer. */
   #fail(taken: PendingCommit[], error: unknown): void {
+    this.#busySince = undefined
     if (taken.length > 1 && !(error instanceof CommitUnknownError)) {
       this.#queue = taken.concat(this.#queue)
       this.#alone = taken.length
@@ -233,10 +249,13 @@ export class Committer {
 
   #settle(group: Group): void {
     // Callbacks first: what layers above remember must be up to date before the group counts as known.
-    for (const { pending, base } of group.accepted) runCallbacks(pending.tx, commitOf(group.number, base))
+    this.#recent.settle(() => {
+      for (const { pending, base } of group.accepted)
+        runCallbacks(pending.tx, commitOf(group.number, base, pending.tx.writes.stamps))
+    })
     if (group.accepted.length > 0) {
       this.#recent.record(group.number, group.writeSet)
-      this.#pool.retire()
+      this.#turns.committed(this.#recent.foreignGroups, this.#runtime.monotonic())
     }
     for (const { pending } of group.accepted) pending.resolve()
     for (const { pending, error } of group.refused) pending.reject(error)
@@ -259,10 +278,15 @@ export function runCallbacks(tx: OptimisticTransaction, commit: Commit): void {
   }
 }
 
-function commitOf(version: number, base: bigint): Commit {
+function commitOf(version: number, base: bigint, stamps: number): Commit {
   return {
     version,
     stamp: (userVersion = 0) => {
+      // A position beyond those that the transaction took may be given to another one.
+      if (!(userVersion < stamps))
+        throw new InvalidArgumentError('The transaction wrote no stamp with this user version', {
+          userVersion,
+        })
       const stamp = new Uint8Array(STAMP_BYTES)
       new Stamper(base).write(stamp, 0, userVersion)
       return stamp

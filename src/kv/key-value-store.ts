@@ -157,6 +157,8 @@ class OptimisticStore implements TransactionalStore {
     if (tx.writes.isEmpty) return runCallbacks(tx, nothingWritten(this.#recent.version))
     if (this.#closing !== undefined) throw new ClosedError('key-value store')
     tx.assertYoung()
+    tx.writes.assertWithinLimits()
+    tx.letGo()
     return this.#committer.commit(tx, signal)
   }
 

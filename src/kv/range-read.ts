@@ -20,7 +20,7 @@ export interface BatchSource {
 /** Reads a range in batches; see `RangeRead`. */
 export function rangeRead(source: BatchSource, range: KeyRange, options: RangeOptions = {}): RangeRead {
   const { limit = Number.POSITIVE_INFINITY } = options
-  if (!(limit >= 0))
+  if (!(Number.isInteger(limit) || limit === Number.POSITIVE_INFINITY) || limit < 0)
     throw new InvalidArgumentError(`A limit must be a number of rows from 0 on, not ${limit}`)
   const batches = async function* (): AsyncGenerator<Row[]> {
     const cursor = new RangeCursor(source, range, limit, options.reverse ?? false)

@@ -41,7 +41,7 @@ export class RangeSet {
   /** Whether any key of the half-open range is in this set. */
   intersects(begin: ByteString, end: ByteString): boolean {
     const range = this.#ranges[this.#firstEndingAfter(begin)]
-    return range !== undefined && range.begin < end
+    return range !== undefined && begin < end && range.begin < end
   }
 
   /** The disjoint ranges, in order. */

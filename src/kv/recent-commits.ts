@@ -33,6 +33,7 @@ export class RecentCommits implements Coherence {
   #floor: number
   #last: number
   #foreignGroups = 0
+  #settling = false
 
   constructor(engine: Engine, listener: CommitListener) {
     this.#listener = listener
@@ -62,10 +63,23 @@ export class RecentCommits implements Coherence {
     if (number > this.#last) this.#add(number, writeSet)
   }
 
+  /**
+   * Runs the callbacks of a group that has become durable. Snapshots that these open may show the group already, but it must
+   * not become known before the last callback has run.
+   */
+  settle(callbacks: () => void): void {
+    this.#settling = true
+    try {
+      callbacks()
+    } finally {
+      this.#settling = false
+    }
+  }
+
   /** Reads what others have committed since, and returns the state that `reader` shows. */
   catchUp(reader: RangeReader): CommitState {
     const state = readCommitState(reader)
-    if (state.number === this.#last) return state
+    if (state.number === this.#last || this.#settling) return state
     for (const callback of this.#foreignListeners) callback()
     // The file was replaced by an older one under us: nothing that we know holds any more.
     if (state.number < this.#last) return this.#startOver(state)

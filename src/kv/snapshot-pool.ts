@@ -3,6 +3,8 @@ import type { Runtime } from '../runtime.ts'
 import type { Engine, EngineSnapshot } from './engine.ts'
 import type { CommitState, RecentCommits } from './recent-commits.ts'
 
+/** How long a snapshot is handed out to transactions that begin. The last of them may use it for its whole life. */
+const SHARED_MS_MAX = 500
 /** How often snapshots that nobody uses, or that are too old, are looked for. */
 const SWEEP_MS = 250
 
@@ -32,6 +34,7 @@ export class SnapshotPool {
   readonly #pins = new Set<Pin>()
   #newest: Pin | undefined
   #cancelSweep: (() => void) | undefined
+  #closed = false
 
   constructor(engine: Engine, recent: RecentCommits, runtime: Runtime) {
     this.#engine = engine
@@ -39,10 +42,17 @@ export class SnapshotPool {
     this.#runtime = runtime
   }
 
+  /** Whether the store has been closed, and every snapshot with it. */
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
   /** Takes the newest snapshot; whoever takes it must `release` it. */
   acquire(): PinnedSnapshot {
     const changeCounter = this.#engine.changeCounter()
-    const pin = this.#newest?.changeCounter === changeCounter ? this.#newest : this.#open(changeCounter)
+    const newest = this.#newest
+    const isFresh = newest?.changeCounter === changeCounter && this.#ageMs(newest) <= SHARED_MS_MAX
+    const pin = isFresh ? newest : this.#open(changeCounter)
     pin.users += 1
     return pin
   }
@@ -67,6 +77,7 @@ export class SnapshotPool {
 
   /** Closes every snapshot, used or not. */
   close(): void {
+    this.#closed = true
     this.#newest = undefined
     for (const pin of this.#pins) this.#close(pin)
     this.#cancelSweep?.()
@@ -109,10 +120,13 @@ export class SnapshotPool {
 
   #sweep(): void {
     this.#cancelSweep = undefined
-    const now = this.#runtime.monotonic()
     for (const pin of this.#pins) {
-      if (pin.users === 0 || now - pin.openedAt > TRANSACTION_AGE_MS_MAX) this.#close(pin)
+      if (pin.users === 0 || this.#ageMs(pin) > SHARED_MS_MAX + TRANSACTION_AGE_MS_MAX) this.#close(pin)
     }
     if (this.#pins.size > 0) this.#scheduleSweep()
+  }
+
+  #ageMs(pin: Pin): number {
+    return this.#runtime.monotonic() - pin.openedAt
   }
 }

@@ -143,6 +143,13 @@ export class OptimisticTransaction implements Transaction {
     this.#assertUsable()
   }
 
+  /** Ends reading and writing, and lets the snapshot go: what is left is to commit, which needs none. */
+  letGo(): void {
+    this.#open = false
+    if (this.#pinned !== undefined) this.#host.pool.release(this.#pinned)
+    this.#pinned = undefined
+  }
+
   /** Whether it has outlived its time, so that nothing needs to be kept for it. */
   get isTooOld(): boolean {
     return this.#ageMs() > TRANSACTION_AGE_MS_MAX
@@ -150,8 +157,7 @@ export class OptimisticTransaction implements Transaction {
 
   /** Ends the run: nothing can be read or written through it any more. */
   end(succeeded: boolean): void {
-    this.#open = false
-    if (this.#pinned !== undefined) this.#host.pool.release(this.#pinned)
+    this.letGo()
     if (!succeeded) for (const watch of this.#watches) watch.cancel()
   }
 
@@ -214,6 +220,7 @@ export class OptimisticTransaction implements Transaction {
 
   #assertUsable(): void {
     if (!this.#open) throw new ClosedError('transaction')
+    if (this.#host.pool.isClosed) throw new ClosedError('key-value store')
     const ageMs = this.#ageMs()
     const evicted = this.#pinned?.evicted === true
     if (ageMs <= TRANSACTION_AGE_MS_MAX && !evicted) return

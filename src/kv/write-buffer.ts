@@ -157,6 +157,11 @@ export class WriteBuffer {
   #count(bytes: number): void {
     this.#rows += 1
     this.#bytes += bytes
+    this.assertWithinLimits()
+  }
+
+  /** Refuses a transaction that is too large, also if its body has caught the first refusal. @throws TransactionTooLargeError */
+  assertWithinLimits(): void {
     const { rowsMax, bytesMax } = this.#limits
     if (this.#rows > rowsMax) throw new TransactionTooLargeError('rows', rowsMax, this.#rows)
     if (this.#bytes > bytesMax) throw new TransactionTooLargeError('bytes', bytesMax, this.#bytes)

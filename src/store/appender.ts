@@ -55,8 +55,9 @@ export class Appender {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw new ClosedError('event store')
       request.signal?.throwIfAborted()
-      const waiting: Waiting = { ...request, ...sizeOf(request.appends), resolve, reject }
-      if (request.signal !== undefined) this.#leaveOnAbort(waiting, request.signal)
+      const { appends, conditions, signal } = request
+      const waiting: Waiting = { appends, conditions, signal, ...sizeOf(appends), resolve, reject }
+      if (signal !== undefined) this.#leaveOnAbort(waiting, signal)
       this.#queue.push(waiting)
       this.#running ??= this.#run()
     })
@@ -147,7 +148,8 @@ async function judgeEach(session: StoreSession, batch: readonly Waiting[]): Prom
   const verdicts: Verdict[] = []
   for (const { appends, conditions } of batch) {
     try {
-      verdicts.push({ appended: await session.append(appends, conditions) })
+      const appended = session.append(appends, conditions)
+      verdicts.push({ appended: appended instanceof Promise ? await appended : appended })
     } catch (error) {
       if (!isVerdict(error)) throw error
       verdicts.push({ error })

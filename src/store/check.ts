@@ -5,11 +5,13 @@ import type { KeyRange, Row } from '../kv/rows.ts'
 import { positionOf } from '../kv/stamp.ts'
 import { CHECK_PAGE_ROWS, CHECK_PROBLEMS_MAX, CHUNK_BYTES } from '../limits.ts'
 import { chunkedLength, isChunkedRow } from './chunks.ts'
-import type { CheckOptions, CheckProblem, CheckReport } from './contract.ts'
+import type { CheckOptions, CheckProblem, CheckReport, MetadataPatch } from './contract.ts'
 import type { Keyspace } from './keyspace.ts'
+import { isSystemStream } from './prepared-event.ts'
 import { readEvent } from './read-event.ts'
-import { decodeNumber } from './small-values.ts'
-import { numberOf } from './stream-rows.ts'
+import { decodeJson, decodeNumber } from './small-values.ts'
+import { foldMetadata, systemStreamOf } from './stream-metadata.ts'
+import { checkedStamp, numberOf } from './stream-rows.ts'
 import { formatUuid } from './uuid.ts'
 
 /**
@@ -22,6 +24,7 @@ export async function checkStore(
   options: CheckOptions = {},
 ): Promise<CheckReport> {
   const check = new Check(kv, keys, options)
+  await check.metadata()
   await check.names()
   await check.streams()
   await check.log()
@@ -35,6 +38,8 @@ class Check {
   readonly #keys: Keyspace
   readonly #options: CheckOptions
   readonly #problems: CheckProblem[] = []
+  /** Numbers that have metadata and were not seen to belong to a stream yet. */
+  readonly #describedNumbers = new Set<number>()
   #rows = 0
   #events = 0
   #streams = 0
@@ -50,7 +55,15 @@ class Check {
     return { problems: this.#problems, events: this.#events, streams: this.#streams, rows: this.#rows }
   }
 
-  /** No two names have the same number, and every number was given out. */
+  /** Metadata can be read. It is looked at before the names, as a stream may be created meanwhile, but none goes away. */
+  async metadata(): Promise<void> {
+    await this.#eachRow(this.#keys.allMetadata(), async (_, { key, value }) => {
+      this.#describedNumbers.add(this.#keys.numberOfMetaKey(key))
+      decodeJson(value, 'The metadata of a stream')
+    })
+  }
+
+  /** No two names have the same number, every number was given out, and all metadata belongs to a stream. */
   async names(): Promise<void> {
     const numbers = new Map<number, string>()
     await this.#eachRow(this.#keys.nameRange('', undefined), async (tx, { key, value }) => {
@@ -63,7 +76,12 @@ class Check {
         this.#problem('number-shared', `Streams ${other} and ${streamId} have the same number`, { streamId })
       }
       await this.#checkCounter(tx, number, streamId)
+      this.#describedNumbers.delete(number)
+      if (!isSystemStream(streamId)) await this.#checkMetadata(tx, number, streamId)
     })
+    for (const number of this.#enough ? [] : this.#describedNumbers) {
+      this.#problem('metadata-wrong', `There is metadata for stream number ${number}, which has no name`, {})
+    }
   }
 
   /** Versions of a stream are 1, 2, 3, …, and each points to an event that says so. */
@@ -73,8 +91,8 @@ class Check {
       const place = this.#keys.placeOfStreamKey(key)
       const expected = place.number === previous.number ? previous.version + 1 : 1
       previous = place
-      const event = await readEvent(tx, this.#keys, value)
-      const position = value.length >= 8 ? positionOf(value) : 0n
+      const event = await readEvent(tx, this.#keys, checkedStamp(value))
+      const position = positionOf(value)
       if (place.version !== expected) {
         const streamId = event?.streamId ?? `number ${place.number}`
         this.#problem(
@@ -127,7 +145,7 @@ class Check {
   /** Every chunk belongs to an event. */
   async chunks(): Promise<void> {
     await this.#eachRow(this.#keys.chunks(), async (tx, { key }) => {
-      const stamp = this.#keys.stampOfChunkKey(key)
+      const stamp = checkedStamp(this.#keys.stampOfChunkKey(key))
       const row = await tx.get(this.#keys.logKey(stamp))
       if (row !== undefined && isChunkedRow(row)) return
       this.#problem('chunk-orphaned', 'A chunk belongs to no event', { position: positionOf(stamp) })
@@ -146,6 +164,28 @@ class Check {
       this.#problem('event-id-wrong', `Event id ${text} leads to version ${version}, which has another id`, {
         version,
       })
+    })
+  }
+
+  /** The metadata in force is what the events come to that changed it. */
+  async #checkMetadata(tx: ReadTransaction, number: number, streamId: string): Promise<void> {
+    const [row, systemNumber] = await Promise.all([
+      tx.get(this.#keys.metaKey(number)),
+      numberOf(tx, this.#keys, systemStreamOf(streamId)),
+    ])
+    const patches: MetadataPatch[] = []
+    if (systemNumber !== undefined) {
+      const range = this.#keys.streamRange(systemNumber, 1, Number.MAX_SAFE_INTEGER)
+      for await (const { value } of tx.getRange(range)) {
+        const event = await readEvent(tx, this.#keys, checkedStamp(value))
+        if (event !== undefined) patches.push(event.data as MetadataPatch)
+      }
+    }
+    const expected = patches.length === 0 ? undefined : JSON.stringify(foldMetadata(patches))
+    const stored = row === undefined ? undefined : JSON.stringify(decodeJson(row, 'The metadata of a stream'))
+    if (expected === stored) return
+    this.#problem('metadata-wrong', `The metadata of stream ${streamId} is not what its events say`, {
+      streamId,
     })
   }
 

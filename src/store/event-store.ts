@@ -24,18 +24,17 @@ import type {
 } from './contract.ts'
 import type { EventShape, RecordedEvent } from './event.ts'
 import { checkExpectedVersion } from './expected-version.ts'
-import { HeadCache } from './head-cache.ts'
 import type { StoreHost } from './host.ts'
 import type { Keyspace } from './keyspace.ts'
+import { joinPlace, type Place } from './place.ts'
 import { checkStreamId, checkWritableStreamId, prepareEvents } from './prepared-event.ts'
 import { RecordEncoder } from './record.ts'
 import type { SessionAppend } from './session.ts'
 import { allSource, streamSource } from './sources.ts'
 import { readStoreInfo } from './store-info.ts'
-import { type Sessions, storeReadTransaction, storeTransaction } from './store-transaction.ts'
+import { storeReadTransaction, storeTransaction } from './store-transaction.ts'
 import { listStreams } from './stream-list.ts'
 import { readInfo, readMetadata } from './stream-metadata.ts'
-import { StreamNumbers } from './stream-numbers.ts'
 import { numberOf } from './stream-rows.ts'
 import { UuidSource } from './uuid.ts'
 
@@ -59,26 +58,24 @@ class LayeredStore implements EventStore {
   readonly all: EventSource<RecordedEvent, AllReadOptions>
   readonly #host: StoreHost
   readonly #appender: Appender
-  readonly #sessions: Sessions = new WeakMap()
   readonly #ownsKv: boolean
-  readonly #forgetHeads: () => void
+  readonly #place: Place
   #closing: Promise<void> | undefined
 
   constructor({ kv, keys, ownsKv, runtime = systemRuntime, eventBytesMax = EVENT_BYTES_MAX }: StoreParts) {
-    const heads = new HeadCache()
     this.kv = kv
     this.#ownsKv = ownsKv
+    this.#place = joinPlace(kv, keys)
     this.#host = {
       kv,
       keys,
       runtime,
-      heads,
-      numbers: new StreamNumbers(kv, keys.streamNumbers),
+      heads: this.#place.heads,
+      numbers: this.#place.numbers,
       records: new RecordEncoder(),
       uuids: new UuidSource(runtime),
       eventBytesMax,
     }
-    this.#forgetHeads = kv.coherence.onForeignCommit(() => heads.clear())
     this.#appender = new Appender(this.#host)
     this.all = allSource(this.#onSnapshot, keys)
   }
@@ -145,7 +142,7 @@ class LayeredStore implements EventStore {
 
   within(tx: Transaction): StoreTransaction {
     this.#assertOpen()
-    return storeTransaction(this.#host, this.#sessions, tx)
+    return storeTransaction(this.#host, this.#place.sessions, tx)
   }
 
   async info(options: { readonly signal?: AbortSignal } = {}): Promise<StoreInfo> {
@@ -169,7 +166,7 @@ class LayeredStore implements EventStore {
 
   async #close(): Promise<void> {
     await this.#appender.close()
-    this.#forgetHeads()
+    this.#place.release()
     if (this.#ownsKv) await this.kv.close()
   }
 

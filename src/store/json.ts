@@ -76,6 +76,7 @@ function problemOf(value: unknown, ancestors: readonly object[]): string | undef
 function problemOfObject(value: object, ancestors: readonly object[]): string | undefined {
   if (ancestors.includes(value)) return 'it contains itself'
   if (ancestors.length >= JSON_DEPTH_MAX) return `it is nested more than ${JSON_DEPTH_MAX} levels deep`
+  if (value instanceof Date && Number.isNaN(value.getTime())) return 'it is an invalid Date'
   if (Array.isArray(value) || hasToJson(value)) return undefined
   const kind = Object.prototype.toString.call(value).slice('[object '.length, -1)
   return kind === 'Object' ? undefined : `it is a ${kind}`

@@ -159,6 +159,18 @@ export class Keyspace {
     return this.root.pack([META, number])
   }
 
+  /** The metadata of all streams. */
+  allMetadata(): KeyRange {
+    return this.root.range([META])
+  }
+
+  /** Stream number in a key of metadata. @throws CorruptionError */
+  numberOfMetaKey(key: Uint8Array): number {
+    const [, number] = this.root.unpack(key)
+    if (typeof number !== 'number') throw new CorruptionError('A key of metadata is damaged', { key })
+    return number
+  }
+
   eventIdKey(number: number, id: Uint8Array): Uint8Array {
     return this.root.pack([EVENT_ID, number, { type: 'uuid', bytes: id }])
   }

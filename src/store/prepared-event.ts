@@ -9,7 +9,10 @@ import {
 import { uuid } from '../tuple/uuid.ts'
 import type { EventShape, NewEvent } from './event.ts'
 import { encodeJson } from './json.ts'
-import { checkName } from './text.ts'
+import { checkName, compareCodePoints } from './text.ts'
+
+/** How the ids of streams begin that tell of another stream. */
+export const SYSTEM_PREFIX = '$$'
 
 /** Data or metadata, ready to be written: JSON text, or bytes. */
 export type Payload = string | Uint8Array
@@ -20,7 +23,7 @@ export interface PreparedEvent {
   /** The 16 bytes of an id that the caller supplied. */
   readonly id: Uint8Array | undefined
   readonly timeMs: number | undefined
-  /** Without repeats, in order of their UTF-16 units. */
+  /** Without repeats, in order of their bytes. */
   readonly tags: readonly string[]
   readonly metadata: Payload | undefined
   readonly data: Payload | undefined
@@ -68,7 +71,7 @@ function timeOf(time: Date): number {
 function tagsOf(tags: readonly string[]): readonly string[] {
   if (!Array.isArray(tags)) throw new InvalidArgumentError('The tags of an event must be an array', { tags })
   for (const tag of tags) checkName(tag, 'A tag', TAG_BYTES_MAX)
-  const distinct = [...new Set(tags)].sort()
+  const distinct = [...new Set(tags)].sort(compareCodePoints)
   if (distinct.length > TAGS_MAX)
     throw new LimitExceededError('The set of tags', TAGS_MAX, distinct.length, 'tags')
   return distinct
@@ -84,9 +87,13 @@ function refuseRepeatedIds(events: readonly PreparedEvent[]): void {
   }
 }
 
-/** Checks the id of a stream that is to be read. @throws InvalidArgumentError, LimitExceededError */
+/**
+ * Checks the id of a stream that is to be read. System streams are named after those that they tell of, which may have the
+ * longest id that there is. @throws InvalidArgumentError, LimitExceededError
+ */
 export function checkStreamId(id: unknown): asserts id is string {
-  checkName(id, 'A stream id', STREAM_ID_BYTES_MAX)
+  const isSystemId = typeof id === 'string' && id.startsWith(SYSTEM_PREFIX)
+  checkName(id, 'A stream id', STREAM_ID_BYTES_MAX + (isSystemId ? SYSTEM_PREFIX.length : 0))
 }
 
 /** Checks the id of a stream that is to be written: those that begin with `$` are the system's. */

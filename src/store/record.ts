@@ -2,6 +2,7 @@ import { CorruptionError } from '../errors.ts'
 import { crc32c } from './crc32c.ts'
 import type { Payload, PreparedEvent } from './prepared-event.ts'
 import { encodeText } from './text.ts'
+import type { UuidSource } from './uuid.ts'
 
 /**
  * The bytes of an event in the log, layout 1. `docs/keyspace.md` shows them with vectors.
@@ -62,13 +63,8 @@ export class RecordEncoder {
   #slab: Uint8Array = new Uint8Array(SLAB_BYTES)
   #at = 0
 
-  /** Encodes an event. `writeId` makes an id if the event has none. */
-  encode(
-    event: PreparedEvent,
-    streamId: string,
-    version: number,
-    writeId: (target: Uint8Array, offset: number) => void,
-  ): Uint8Array {
+  /** Encodes an event; it gets an id from `ids` if it has none. */
+  encode(event: PreparedEvent, streamId: string, version: number, ids: UuidSource): Uint8Array {
     const metadata = shortened(event.metadata)
     const data = shortened(event.data)
     this.#reserve(sizeMax(event, streamId, metadata, data))
@@ -76,7 +72,7 @@ export class RecordEncoder {
     const slab = this.#slab
     slab[start] = RECORD_LAYOUT
     slab[start + 1] = flagsOf(event)
-    if (event.id === undefined) writeId(slab, start + ID_AT)
+    if (event.id === undefined) ids.write(slab, start + ID_AT)
     else slab.set(event.id, start + ID_AT)
     this.#at = start + HEADER_BYTES
     this.#varint(version)

@@ -1,4 +1,9 @@
-import { IdempotencyConflictError, LimitExceededError, WrongExpectedVersionError } from '../errors.ts'
+import {
+  IdempotencyConflictError,
+  LimitExceededError,
+  type Violation,
+  WrongExpectedVersionError,
+} from '../errors.ts'
 import type { Commit, Transaction } from '../kv/contract.ts'
 import { positionOf, STAMP_BYTES } from '../kv/stamp.ts'
 import { CHUNK_BYTES } from '../limits.ts'
@@ -64,6 +69,9 @@ export class StoreSession {
   readonly #pending: { readonly bytes: Uint8Array; readonly streamId: string; readonly version: number }[] =
     []
   #nextUserVersion = 0
+  /** Appends that wait for their turn, or have it. */
+  #turns = 0
+  #lastTurn: Promise<unknown> = Promise.resolve()
 
   constructor(host: StoreHost, tx: Transaction, memory: Memory) {
     this.#host = host
@@ -91,41 +99,88 @@ export class StoreSession {
 
   /** Looks a stream up. */
   async stream(id: string): Promise<StreamState> {
-    return this.#streams.get(id) ?? this.#recall(id) ?? (await this.#load(id))
+    return this.#atHand(id) ?? (await this.#load(id))
   }
 
   /**
-   * Appends to streams, all or nothing. Events that are there already, by their ids, are not written again.
+   * Appends to streams, all or nothing. Events that are there already, by their ids, are not written again. Appends take turns, so each
+   * sees its predecessors. Where nothing has to be read, which is the rule for streams that are in use, it is done at once.
    * @throws WrongExpectedVersionError with every violation; IdempotencyConflictError; LimitExceededError
    */
-  async append(
+  append(
     appends: readonly SessionAppend[],
     conditions: readonly SessionCondition[],
-  ): Promise<Appended[]> {
-    const recorded = await Promise.all(appends.map((append) => this.#findRecorded(append)))
-    await this.#checkConditions(
-      appends.filter((_, index) => recorded[index] === undefined),
-      conditions,
-    )
-    const fresh = appends.filter(({ events }, index) => recorded[index] === undefined && events.length > 0)
-    await this.#reserveNumbers(fresh.map(({ streamId }) => streamId))
-    // From here on nothing waits, and nothing fails half-way: sizes are known before the first row is written.
-    const encoded = this.#encode(fresh)
-    return appends.map((append, index) => recorded[index] ?? this.#write(append, encoded.get(append)))
+  ): readonly Appended[] | Promise<readonly Appended[]> {
+    if (this.#turns === 0 && this.#isAtHand(appends, conditions)) return this.#appendNow(appends, conditions)
+    return this.#inTurn(async () => {
+      const recorded = await this.#getReady(appends, conditions)
+      return this.#appendNow(appends, conditions, recorded)
+    })
   }
 
   /** Creates a stream without events, unless it exists. */
   async create(id: string): Promise<StreamState & { readonly number: number }> {
-    await this.#reserveNumbers([id])
+    await this.#reserveNumber(id)
     return this.#establish(this.#streams.get(id)!)
   }
 
-  /** Gives streams that do not exist a number each. */
-  async #reserveNumbers(ids: readonly string[]): Promise<void> {
-    for (const id of ids) {
-      const state = await this.stream(id)
-      if (state.number === undefined) state.number = await this.#host.numbers.take()
+  /** What needs no reading: a stream that this session has looked at, or that memory knows. */
+  #atHand(id: string): StreamState | undefined {
+    return this.#streams.get(id) ?? this.#recall(id)
+  }
+
+  #isAtHand(appends: readonly SessionAppend[], conditions: readonly SessionCondition[]): boolean {
+    for (const { streamId, events } of appends) {
+      const state = this.#atHand(streamId)
+      if (state === undefined || (state.number === undefined && events.length > 0)) return false
+      for (const { id } of events) if (id !== undefined) return false
     }
+    return conditions.every(({ streamId }) => this.#atHand(streamId) !== undefined)
+  }
+
+  /** Reads everything that an append depends on. Returns which parts of it are recorded already. */
+  async #getReady(
+    appends: readonly SessionAppend[],
+    conditions: readonly SessionCondition[],
+  ): Promise<readonly (Appended | undefined)[]> {
+    const recorded: (Appended | undefined)[] = []
+    for (const append of appends) {
+      const found = await this.#findRecorded(append)
+      if (found === undefined && append.events.length > 0) await this.#reserveNumber(append.streamId)
+      else await this.stream(append.streamId)
+      recorded.push(found)
+    }
+    for (const { streamId } of conditions) await this.stream(streamId)
+    return recorded
+  }
+
+  /** Judges and writes without waiting for anything, so that nothing can come in between, and nothing fails half-way. */
+  #appendNow(
+    appends: readonly SessionAppend[],
+    conditions: readonly SessionCondition[],
+    recorded: readonly (Appended | undefined)[] = [],
+  ): readonly Appended[] {
+    const fresh =
+      recorded.length === 0 ? appends : appends.filter((_, index) => recorded[index] === undefined)
+    this.#checkConditions(fresh, conditions)
+    const encoded = fresh.map((append) => this.#encode(append))
+    let next = 0
+    return appends.map((append, index) => recorded[index] ?? this.#write(append, encoded[next++]!))
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    this.#turns += 1
+    const turn = this.#lastTurn.then(work).finally(() => {
+      this.#turns -= 1
+    })
+    this.#lastTurn = turn.catch(() => {})
+    return turn
+  }
+
+  /** Gives a stream that does not exist a number. */
+  async #reserveNumber(id: string): Promise<void> {
+    const state = await this.stream(id)
+    state.number ??= await this.#host.numbers.take()
   }
 
   #establish(state: StreamState): StreamState & { readonly number: number } {
@@ -170,47 +225,37 @@ export class StoreSession {
     return state
   }
 
-  async #checkConditions(
-    appends: readonly SessionAppend[],
-    conditions: readonly SessionCondition[],
-  ): Promise<void> {
-    const violations = []
-    for (const { streamId, expectedVersion } of [...appends, ...conditions]) {
-      const violation = violationOf(expectedVersion, await this.stream(streamId))
-      if (violation !== undefined) violations.push(violation)
+  #checkConditions(appends: readonly SessionCondition[], conditions: readonly SessionCondition[]): void {
+    const violations: Violation[] = []
+    for (const list of [appends, conditions]) {
+      for (const { streamId, expectedVersion } of list) {
+        const violation = violationOf(expectedVersion, this.#streams.get(streamId)!)
+        if (violation !== undefined) violations.push(violation)
+      }
     }
     if (violations.length > 0) throw new WrongExpectedVersionError(violations)
   }
 
-  /** Encodes the events of appends with the versions that they will have. @throws LimitExceededError */
-  #encode(appends: readonly SessionAppend[]): Map<SessionAppend, Uint8Array[]> {
+  /** Encodes the events of an append with the versions that they will have. @throws LimitExceededError */
+  #encode({ streamId, events }: SessionAppend): readonly Uint8Array[] {
     const { records, uuids, eventBytesMax } = this.#host
-    const lengths = new Map<string, number>()
-    const encoded = new Map<SessionAppend, Uint8Array[]>()
-    for (const append of appends) {
-      const { streamId, events } = append
-      let version = lengths.get(streamId) ?? this.#streams.get(streamId)!.version
-      const rows = events.map((event) => {
-        version += 1
-        const bytes = records.encode(event, streamId, version, (target, offset) =>
-          uuids.write(target, offset),
-        )
-        if (bytes.length > eventBytesMax)
-          throw new LimitExceededError('An event', eventBytesMax, bytes.length)
-        return bytes
-      })
-      lengths.set(streamId, version)
-      encoded.set(append, rows)
-    }
-    return encoded
+    let { version } = this.#streams.get(streamId)!
+    return events.map((event) => {
+      version += 1
+      const bytes = records.encode(event, streamId, version, uuids)
+      if (bytes.length > eventBytesMax) throw new LimitExceededError('An event', eventBytesMax, bytes.length)
+      return bytes
+    })
   }
 
-  #write({ streamId, events }: SessionAppend, encoded: readonly Uint8Array[] | undefined): Appended {
+  #write({ streamId, events }: SessionAppend, encoded: readonly Uint8Array[]): Appended {
     const known = this.#streams.get(streamId)!
-    if (encoded === undefined) return nothingWritten(known)
+    if (encoded.length === 0) return nothingWritten(known)
     const state = this.#establish(known)
     const firstVersion = state.version + 1
-    for (const [index, bytes] of encoded.entries()) this.#writeEvent(state, events[index]!.id, bytes)
+    for (let index = 0; index < encoded.length; index += 1) {
+      this.#writeEvent(state, events[index]!.id, encoded[index]!)
+    }
     return {
       streamId,
       firstVersion,

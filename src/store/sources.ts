@@ -75,23 +75,43 @@ export function streamSourceIn(
       const bounds = versionBounds(options)
       const own = (): readonly PendingEvent[] =>
         session.pendingEvents(id).filter(({ version }) => isWithin(version, bounds))
-      const stored = storedBounds(session, id, bounds)
+      const firstOwn = (): number => session.pendingEvents(id)[0]?.version ?? Number.POSITIVE_INFINITY
       return pagedRead(shapeOf(options), (shape) =>
         withOwn(shape, own, (rest) =>
-          streamPages((body) => body(session.tx), keys, id, stored(), rest, options.signal),
+          storedPages(firstOwn, bounds, rest, (within, shapeLeft) =>
+            streamPages((body) => body(session.tx), keys, id, within, shapeLeft, options.signal),
+          ),
         ),
       )
     },
   }
 }
 
-/** The rows of own events are in the write buffer, but their stamps are not known: only older rows can be followed. */
-function storedBounds(session: StoreSession, id: string, bounds: VersionBounds): () => VersionBounds {
-  return () => {
-    const [firstOwn] = session.pendingEvents(id)
-    return firstOwn === undefined
-      ? bounds
-      : { first: bounds.first, last: Math.min(bounds.last, firstOwn.version - 1) }
+/**
+ * Reads what is stored of a stream. The rows of own events are in the write buffer, but their stamps are not known: only older
+ * rows can be followed. Own events may come while this is read, and then the rest is read within narrower bounds.
+ */
+function storedPages(
+  firstOwn: () => number,
+  bounds: VersionBounds,
+  shape: ReadShape,
+  open: (within: VersionBounds, shape: ReadShape) => NextPage<RecordedEvent>,
+): NextPage<RecordedEvent> {
+  let { first } = bounds
+  let left = shape.limit
+  let end = firstOwn()
+  const openRest = (): NextPage<RecordedEvent> =>
+    open({ first, last: Math.min(bounds.last, end - 1) }, { ...shape, limit: left })
+  let next = openRest()
+  return async () => {
+    if (!shape.backwards && firstOwn() !== end) {
+      end = firstOwn()
+      next = openRest()
+    }
+    const page = await next()
+    if (page !== undefined) left -= page.length
+    first = (page?.at(-1)?.version ?? 0) + 1
+    return page
   }
 }
 

@@ -11,15 +11,13 @@ import type {
 import type { EventShape, NewEvent, RecordedEvent, TransactionEvent } from './event.ts'
 import { checkExpectedVersion } from './expected-version.ts'
 import type { StoreHost } from './host.ts'
+import type { Sessions } from './place.ts'
 import { checkWritableStreamId, prepareEvents } from './prepared-event.ts'
 import { StoreSession } from './session.ts'
 import { allSource, allSourceIn, streamSource, streamSourceIn } from './sources.ts'
 import { createStream, readInfo, readMetadata, setMetadata } from './stream-metadata.ts'
 import { numberOf } from './stream-rows.ts'
 import { userKeyReader, userKeyWriter } from './user-keys.ts'
-
-/** The sessions of running transactions: one each, as all of a transaction's appends share the numbering of stamps. */
-export type Sessions = WeakMap<Transaction, StoreSession>
 
 /** Lays the store over a transaction that writes. */
 export function storeTransaction(host: StoreHost, sessions: Sessions, tx: Transaction): StoreTransaction {

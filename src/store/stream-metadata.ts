@@ -12,7 +12,7 @@ import type { JsonObject } from './event.ts'
 import type { StoreHost } from './host.ts'
 import { encodeJson } from './json.ts'
 import type { Keyspace } from './keyspace.ts'
-import { type PreparedEvent, prepareEvents } from './prepared-event.ts'
+import { type PreparedEvent, prepareEvents, SYSTEM_PREFIX } from './prepared-event.ts'
 import type { StoreSession } from './session.ts'
 import { decodeJson } from './small-values.ts'
 import { checkedStamp, headOf, numberOf } from './stream-rows.ts'
@@ -22,8 +22,8 @@ const CREATED = '$stream-created'
 const METADATA_CHANGED = '$metadata-changed'
 
 /** The stream in which the changes of a stream's metadata are recorded. */
-function systemStreamOf(streamId: string): string {
-  return `$$${streamId}`
+export function systemStreamOf(streamId: string): string {
+  return `${SYSTEM_PREFIX}${streamId}`
 }
 
 /** Creates a stream that has no events yet. @throws StreamExistsError */
@@ -95,22 +95,27 @@ async function changeMetadata(
   type: string,
   patch: MetadataPatch,
 ): Promise<JsonObject> {
-  const state = await session.create(streamId)
-  const key = host.keys.metaKey(state.number)
-  const map = applyPatch(await readMap(session.tx, host.keys, state.number), patch)
+  const map = applyPatch(await readMetadata(session.tx, host.keys, streamId), patch)
   const encoded = new TextEncoder().encode(encodeJson(map, 'metadata'))
   if (encoded.length > STREAM_METADATA_BYTES_MAX) {
     throw new LimitExceededError('The metadata of a stream', STREAM_METADATA_BYTES_MAX, encoded.length)
   }
-  session.tx.set(key, encoded)
   const events: PreparedEvent[] = prepareEvents({ type, data: patch })
+  // The event may be refused for its size, so it goes first: whoever catches that must not be left with half a change.
   await session.append([{ streamId: systemStreamOf(streamId), events, expectedVersion: 'any' }], [])
+  const { number } = await session.create(streamId)
+  session.tx.set(host.keys.metaKey(number), encoded)
   return map
 }
 
 async function readMap(tx: Reader, keys: Keyspace, number: number): Promise<JsonObject> {
   const row = await tx.get(keys.metaKey(number))
   return row === undefined ? {} : (decodeJson(row, 'The metadata of a stream') as JsonObject)
+}
+
+/** What changes of metadata come to, one after the other. */
+export function foldMetadata(patches: readonly MetadataPatch[]): JsonObject {
+  return patches.reduce<JsonObject>(applyPatch, {})
 }
 
 function applyPatch(map: JsonObject, patch: MetadataPatch): JsonObject {

@@ -43,3 +43,14 @@ export function checkName(text: unknown, what: string, bytesMax: number): assert
   const bytes = utf8Length(text)
   if (bytes > bytesMax) throw new LimitExceededError(what, bytesMax, bytes)
 }
+
+/** Compares texts by their code points, which is the order of their UTF-8 bytes; that of UTF-16 units differs above U+D7FF. */
+export function compareCodePoints(a: string, b: string): number {
+  const length = Math.min(a.length, b.length)
+  for (let at = 0; at < length; at += 1) {
+    // Up to here both are the same, so either both are within a surrogate pair or none is.
+    const difference = a.codePointAt(at)! - b.codePointAt(at)!
+    if (difference !== 0) return difference
+  }
+  return a.length - b.length
+}

@@ -2,19 +2,24 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { SqliteLibrary } from './handle.ts'
 
-/** Pages that may have been written to the WAL before a checkpoint is worth its while: 32 MiB. */
-const WAL_PAGES_SOFT = 8_192
-/** WAL pages from which the checkpoint takes the write lock and waits for readers, so that the WAL can start over: 128 MiB. */
-const WAL_PAGES_HARD = 32_768
+/** Pages that may have been written to the WAL before a checkpoint is worth its while: 16 MiB. */
+const WAL_PAGES_SOFT = 4_096
+/** WAL pages from which the thread takes the write lock and waits for readers, so that the WAL can start over: 256 MiB. */
+const WAL_PAGES_HARD = 65_536
 /** How long it waits for readers then, in milliseconds: a little more than the oldest snapshot may live. */
 const WAIT_MS = 6_000
+/** The thread goes over the WAL again until no more than so many pages have come meanwhile… */
+const ROUND_PAGES = 512
+/** … but not more often than this. */
+const ROUNDS_MAX = 4
 
 /**
- * Moves what was committed from the WAL into the database file, in a thread of its own: that flushes a lot, and would stall
- * the event loop.
+ * Moves what was committed from the WAL into the database file. A thread of its own does nearly all of it: that flushes a lot,
+ * and would stall the event loop for hundreds of milliseconds. While writers go on, a checkpoint never reaches the end of the
+ * WAL, without which the WAL cannot start over and grows for ever; so the writer itself moves the few pages that are left.
  */
 export interface Checkpointer {
-  /** Notes that a group was committed, which put at most so many pages into the WAL. */
+  /** Notes that a group was committed, which put at most so many pages into the WAL, and finishes a checkpoint that is due. */
   committed(pagesMax: number): void
   /** Ends the thread, once it has finished what it is doing. */
   close(): Promise<void>
@@ -22,8 +27,8 @@ export interface Checkpointer {
 
 /**
  * What the thread runs. It is plain JavaScript in a string, so that it works from source, from the built package and from a
- * bundle alike. A PASSIVE checkpoint never waits for anybody; under a load that never pauses it cannot let
- * the WAL start over, so beyond the hard limit it is a RESTART, for which SQLite locks out writers and waits for readers.
+ * bundle alike. A PASSIVE checkpoint never waits for anybody. A RESTART locks out writers and waits for readers: only for a
+ * WAL beyond the hard limit, which means that readers have kept it from starting over for long.
  */
 const THREAD = `
 const { parentPort, workerData } = require('node:worker_threads')
@@ -37,29 +42,38 @@ const passive = db.prepare('PRAGMA wal_checkpoint(PASSIVE)')
 const restart = db.prepare('PRAGMA wal_checkpoint(RESTART)')
 parentPort.on('message', (message) => {
   if (message === 'close') { db.close(); parentPort.close(); return }
-  let pages = 0
   try {
-    pages = passive.get().log
-    if (pages > workerData.hard) pages = restart.get().busy ? pages : 0
+    let pages = 0
+    for (let round = 0; round < workerData.roundsMax; round += 1) {
+      const { log } = passive.get()
+      const come = log - pages
+      pages = log
+      if (come <= workerData.roundPages) break
+    }
+    if (pages > workerData.hard) restart.get()
   } catch { /* the next one will do it */ }
-  parentPort.postMessage(pages)
+  parentPort.postMessage('done')
 })
 `
 
 /** Makes the checkpointer of a database file. Its thread is started when there is something to do. */
-export function checkpointerOf(library: SqliteLibrary, file: string): Checkpointer {
+export function checkpointerOf(library: SqliteLibrary, file: string, finish: () => void): Checkpointer {
   let worker: Worker | undefined
-  let working = false
+  let state: 'idle' | 'working' | 'almost done' = 'idle'
   let pages = 0
   return {
     committed: (pagesMax) => {
       pages += pagesMax
-      if (working || pages < WAL_PAGES_SOFT) return
+      if (state === 'almost done') {
+        finish()
+        state = 'idle'
+      }
+      if (state === 'working' || pages < WAL_PAGES_SOFT) return
       worker ??= startThread(library, file, () => {
-        working = false
+        state = 'almost done'
       })
       pages = 0
-      working = true
+      state = 'working'
       worker.postMessage('checkpoint')
     },
     close: async () => {
@@ -73,7 +87,14 @@ export function checkpointerOf(library: SqliteLibrary, file: string): Checkpoint
 }
 
 function startThread(library: SqliteLibrary, file: string, done: () => void): Worker {
-  const workerData = { specifier: library.specifier, file, waitMs: WAIT_MS, hard: WAL_PAGES_HARD }
+  const workerData = {
+    specifier: library.specifier,
+    file,
+    waitMs: WAIT_MS,
+    hard: WAL_PAGES_HARD,
+    roundPages: ROUND_PAGES,
+    roundsMax: ROUNDS_MAX,
+  }
   const worker = new Worker(THREAD, { eval: true, workerData, execArgv: [] })
   worker.unref()
   worker.on('message', done)

@@ -13,6 +13,7 @@ export class SqliteConnection {
   readonly #begin: SqliteStatement
   readonly #commit: SqliteStatement
   readonly #rollback: SqliteStatement
+  readonly #checkpoint: SqliteStatement
 
   constructor(handle: SqliteHandle, begin: 'BEGIN' | 'BEGIN IMMEDIATE') {
     this.#handle = handle
@@ -27,6 +28,7 @@ export class SqliteConnection {
     this.#begin = handle.prepare(begin)
     this.#commit = handle.prepare('COMMIT')
     this.#rollback = handle.prepare('ROLLBACK')
+    this.#checkpoint = handle.prepare('PRAGMA wal_checkpoint(PASSIVE)')
   }
 
   begin(): void {
@@ -68,6 +70,11 @@ export class SqliteConnection {
 
   clearRange(begin: Uint8Array, end: Uint8Array): void {
     this.#clearRange.run(begin, end)
+  }
+
+  /** Moves what is in the WAL into the file, as far as readers let it. */
+  checkpoint(): void {
+    this.#checkpoint.get()
   }
 
   close(): void {

@@ -53,7 +53,7 @@ class SqliteEngine implements Engine {
     this.#observer = this.#guard('opening', () => this.#open(64))
     const dataVersion = this.#observer.prepare('PRAGMA data_version')
     this.#dataVersion = () => (dataVersion.get() as { data_version: number }).data_version
-    this.#checkpointer = checkpointerOf(library, file)
+    this.#checkpointer = checkpointerOf(library, file, () => this.#writer.checkpoint())
   }
 
   openSnapshot(): EngineSnapshot {

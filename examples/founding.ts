@@ -1,0 +1,34 @@
+/**
+ * The way in step by step, as the founding document of eventdb has it: open a key-value store, choose a directory in it, lay an
+ * event store over that. `openEventStore('./data')` does all three at once.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openEventStore } from 'eventdb'
+import { openSqlite } from 'eventdb/sqlite'
+
+const folder = await mkdtemp(join(tmpdir(), 'eventdb-founding-'))
+
+// A key-value store: here a SQLite file that nobody else may read.
+const kv = await openSqlite(folder, { mode: 0o600 })
+
+// A directory: a short prefix for all keys below it. Stores in different directories know nothing of each other.
+const directory = await kv.createOrOpenDirectory(['foo'])
+
+// The event store over both. It leaves the key-value store open when it is closed, since it did not open it.
+const store = await openEventStore(kv, { directory })
+
+await store.transact((tx) => tx.createStream('123'))
+
+const stream = store.stream('123')
+await stream.append({ type: 'Greeted', data: { text: 'Hello' } })
+
+for await (const { version, type, data } of stream.read()) {
+  console.log(`123 has version ${version}: ${type} ${JSON.stringify(data)}`)
+}
+console.log(`The directories are: ${(await kv.listDirectories()).join(', ')}`)
+
+await store.close()
+await kv.close()
+await rm(folder, { recursive: true })

@@ -1,0 +1,23 @@
+import { EventDbError } from 'eventdb'
+import { CommandError } from './errors.ts'
+
+const HINTS: Readonly<Record<string, string>> = {
+  'store-not-found': 'name the folder of a store with --store or EVENTDB_STORE; append and import create one',
+  'transaction-too-old': 'a smaller --batch takes less time for each transaction',
+  'transaction-too-large': 'a smaller --batch makes smaller transactions',
+  'commit-unknown': 'look whether it happened before doing it again; import finds out by itself',
+}
+
+/** An error in words for people. */
+export interface ErrorDescription {
+  readonly message: string
+  readonly hint: string | undefined
+}
+
+/** Puts any error into one line, with a hint what to do about it. */
+export function describeError(error: unknown): ErrorDescription {
+  if (error instanceof CommandError) return { message: error.message, hint: error.hint }
+  if (error instanceof EventDbError) return { message: error.message, hint: HINTS[error.code] }
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return { message, hint: 'this was not expected; --verbose shows where it comes from' }
+}

@@ -1,0 +1,20 @@
+/** The numbers that bound the command line, with their units. */
+
+/** Longest line that `import` reads, in bytes: an event of 16 MiB with every character escaped fits. */
+export const LINE_BYTES_MAX: number = 128 * 1_024 * 1_024
+/** Bytes that `import` reads from a file at a time. */
+export const READ_CHUNK_BYTES: number = 256 * 1_024
+/** Events of a batch of `import`, unless `--batch` says otherwise. */
+export const BATCH_EVENTS_DEFAULT: number = 1_000
+/** Most events that `--batch` may ask for, so that a batch stays well below the rows of one transaction. */
+export const BATCH_EVENTS_MAX: number = 5_000
+/** Bytes of lines after which a batch is closed; a longer line is a batch of its own. */
+export const BATCH_BYTES_MAX: number = 4 * 1_024 * 1_024
+/** Tags after which a batch is closed: each may be a row of the transaction. */
+export const BATCH_TAGS_MAX: number = 10_000
+/** Shortest time between two updates of a progress line, in milliseconds. */
+export const PROGRESS_INTERVAL_MS: number = 100
+/** Width of a terminal that does not say how wide it is, in columns. */
+export const COLUMNS_DEFAULT: number = 80
+/** Widest column of a table but the last, as a part of the terminal's width. */
+export const COLUMN_SHARE_MAX: number = 1 / 3

@@ -1,0 +1,24 @@
+/**
+ * What others need to test a driver, a middleware or their own program: the conformance suites of the key-value contract and
+ * of the event store, a runtime on virtual time, and an engine that fails on demand. This layer knows contracts and
+ * seams. It must not know any driver, nor a test runner, and nothing of the library may import it.
+ */
+export { Faults, faultyEngine, type WriteFault } from './faulty-engine.ts'
+export {
+  type KvConformanceOptions,
+  type KvFixture,
+  type KvOpenOptions,
+  kvConformance,
+} from './kv-conformance.ts'
+export {
+  type SimulatedRuntime,
+  type SimulatedRuntimeOptions,
+  seededRandom,
+  simulatedRuntime,
+} from './simulated-runtime.ts'
+export {
+  type StoreConformanceOptions,
+  type StoreFixture,
+  type StoreOpenOptions,
+  storeConformance,
+} from './store-conformance.ts'

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import type { Subspace } from '../kv/subspace.ts'
+import type { EventStore } from '../store/contract.ts'
+import type { OpenEventStoreOptions } from '../store/open-event-store.ts'
+import { seededRandom, simulatedRuntime } from './simulated-runtime.ts'
+import { allReadLaws } from './store/all-read-laws.ts'
+import { appendLaws } from './store/append-laws.ts'
+import { caughtFailureLaws } from './store/caught-failure-laws.ts'
+import { checkLaws } from './store/check-laws.ts'
+import { closeLaws } from './store/close-laws.ts'
+import { concurrencyLaws } from './store/concurrency-laws.ts'
+import { conflictLaws } from './store/conflict-laws.ts'
+import { enumerationLaws } from './store/enumeration-laws.ts'
+import { eventIdLaws } from './store/event-id-laws.ts'
+import { eventLaws } from './store/event-laws.ts'
+import { expectedVersionLaws } from './store/expected-version-laws.ts'
+import { idempotencyLaws } from './store/idempotency-laws.ts'
+import { jsonLaws } from './store/json-laws.ts'
+import type { SimulatedStoreScene, StoreLawOptions, StoreLaws, StoreScene } from './store/laws.ts'
+import { metadataLaws } from './store/metadata-laws.ts'
+import { multiAppendLaws } from './store/multi-append-laws.ts'
+import { nameLaws } from './store/name-laws.ts'
+import { ownKeyLaws } from './store/own-key-laws.ts'
+import { pagingLaws } from './store/paging-laws.ts'
+import { sizeLaws } from './store/size-laws.ts'
+import { streamReadLaws } from './store/stream-read-laws.ts'
+import { timeLaws } from './store/time-laws.ts'
+import { transactionLaws } from './store/transaction-laws.ts'
+
+/** How the suite wants a store to be opened. `openEventStore` takes the same options. */
+export type StoreOpenOptions = Pick<OpenEventStoreOptions, 'runtime' | 'eventBytesMax'>
+
+/** A fresh, empty event store, and what the suite can do with it. */
+export interface StoreFixture {
+  readonly store: EventStore
+  /** Where the store keeps its rows. @default the directory `eventdb` */
+  readonly directory?: Subspace
+  /** Closes the store and opens it again with the same options. Where what it holds outlives it. */
+  reopen?(): Promise<EventStore>
+  /** Closes every store that was opened, and removes what is left. */
+  dispose(): Promise<void>
+}
+
+/** What the suite needs: a test runner's function, and a way to make stores. */
+export interface StoreConformanceOptions {
+  /** Registers one test: `test` of vitest, `node:test`, jest or any other runner. */
+  readonly test: (name: string, fn: (...context: unknown[]) => Promise<void>) => unknown
+  /** Makes a fresh store for one test. */
+  readonly open: (options: StoreOpenOptions) => Promise<StoreFixture>
+}
+
+/**
+ * Holds an event store, on whatever driver or middleware, to its contract: every law of `EventStore`, each as a test on a fresh
+ * store, after which `check()` must find no problem. Laws about time run on a simulated runtime.
+ *
+ * @example
+ * import { test } from 'vitest'
+ * storeConformance({
+ *   test,
+ *   open: async (options) => {
+ *     const store = await openEventStore(':memory:', options)
+ *     return { store, dispose: () => store.close() }
+ *   },
+ * })
+ */
+export function storeConformance(options: StoreConformanceOptions): void {
+  const laws = lawsAsTests(options)
+  expectedVersionLaws(laws)
+  appendLaws(laws)
+  multiAppendLaws(laws)
+  timeLaws(laws)
+  eventIdLaws(laws)
+  idempotencyLaws(laws)
+  concurrencyLaws(laws)
+  streamReadLaws(laws)
+  allReadLaws(laws)
+  pagingLaws(laws)
+  eventLaws(laws)
+  sizeLaws(laws)
+  nameLaws(laws)
+  jsonLaws(laws)
+  metadataLaws(laws)
+  transactionLaws(laws)
+  ownKeyLaws(laws)
+  conflictLaws(laws)
+  caughtFailureLaws(laws)
+  enumerationLaws(laws)
+  checkLaws(laws)
+  closeLaws(laws)
+}
+
+/** Turns laws into tests. Each gets a seed of its own, which is its place in the list. */
+function lawsAsTests({ test, open }: StoreConformanceOptions): StoreLaws {
+  let seed = 0
+  return {
+    law: (name, verify, options = {}) => {
+      seed += 1
+      const random = seededRandom(seed)
+      test(name, async (...context) => {
+        const fixture = await open(options.open ?? {})
+        await tryOn(fixture, random, options, context, verify)
+      })
+    },
+    simulatedLaw: (name, verify, options = {}) => {
+      seed += 1
+      const [random, runtime] = [seededRandom(seed), simulatedRuntime({ seed })]
+      test(name, async (...context) => {
+        const fixture = await open({ ...options.open, runtime })
+        await runtime.run(
+          tryOn(fixture, random, options, context, (scene) => {
+            const simulated: SimulatedStoreScene = { ...scene, runtime }
+            return verify(simulated)
+          }),
+        )
+      })
+    },
+  }
+}
+
+async function tryOn(
+  fixture: StoreFixture,
+  random: () => number,
+  options: StoreLawOptions,
+  context: readonly unknown[],
+  verify: (scene: StoreScene) => Promise<void>,
+): Promise<void> {
+  try {
+    if (options.needs === 'reopen' && fixture.reopen === undefined) return skip(context[0])
+    let { store } = fixture
+    const directory = fixture.directory ?? (await store.kv.openDirectory(['eventdb']))
+    const reopen = async (): Promise<EventStore> => {
+      store = await fixture.reopen!()
+      return store
+    }
+    await verify({ store, directory, reopen, random })
+    await assertWhole(store, options, fixture.reopen && reopen)
+  } finally {
+    await fixture.dispose()
+  }
+}
+
+/** Checks the store. One that the law has closed is opened again for it, where that is possible. */
+async function assertWhole(
+  store: EventStore,
+  { damages = false }: StoreLawOptions,
+  reopen: (() => Promise<EventStore>) | undefined,
+): Promise<void> {
+  const isOpen = await store.readTransact(() => true).catch(() => false)
+  if (!isOpen && reopen === undefined) return
+  const { problems } = await (isOpen ? store : await reopen!()).check()
+  if (damages) assert.notDeepEqual(problems, [], 'check() finds the damage')
+  else assert.deepEqual(problems, [])
+}
+
+/** Tells runners that can be told; vitest and node:test can. Elsewhere the test passes. */
+function skip(context: unknown): void {
+  const runner = context as { skip?: () => void } | undefined
+  runner?.skip?.()
+}

@@ -1,0 +1,144 @@
+import { expect } from 'vitest'
+import type { KeyValueStore } from '../../src/kv/contract.ts'
+import type { EventStore } from '../../src/store/contract.ts'
+import { openEventStore } from '../../src/store/open-event-store.ts'
+import { double } from '../../src/tuple/elements.ts'
+import { fixedRuntime } from './fixed-world.ts'
+
+// The store of the fixtures: how it was written, and what must be found in it for ever. The two are written out separately on purpose.
+
+const PATH = ['shops', 'Köln']
+const ID = '0190a6e0-0000-7000-8000-000000000001'
+const UNICODE = 'Größe/日本語 😀'
+
+/** Opens the store in the fixtures' directory. */
+export async function openGoldenStore(kv: KeyValueStore): Promise<EventStore> {
+  return openEventStore(kv, { directory: await kv.createOrOpenDirectory(PATH), runtime: fixedRuntime() })
+}
+
+/** Writes the store of the fixtures: whatever format 1 can express. */
+export async function writeGoldenStore(store: EventStore): Promise<void> {
+  const order = store.stream('order-1')
+  await order.append({ type: 'OrderPlaced', id: ID, data: { item: 'teapot', price: 18.5 } })
+  await order.append([
+    { type: 'OrderPaid', metadata: { by: 'ann' }, tags: ['paid', 'customer:ada'], data: [1, 'two', null] },
+    { type: 'Signature', data: Uint8Array.of(0, 1, 254, 255), metadata: Uint8Array.of(7) },
+    { type: 'Empty', data: null, time: new Date('1969-07-20T20:17:40.001Z') },
+  ])
+  await store.stream(UNICODE).append({ type: 'Gemäß ✓', tags: ['größe:ß'], data: { ключ: '€ 😀' } })
+  await store.stream('long').append(Array.from({ length: 130 }, () => ({ type: 'Tick' })))
+  await store.stream('large').append({ type: 'Scan', data: new Uint8Array(200_000).fill(0x7a) })
+  await store.transact(async (tx) => {
+    const created = await tx.createStream('account-7', { metadata: { owner: 'ada', limit: 5 } })
+    await created.append({ type: 'Opened', data: {} }, { expectedVersion: 0 })
+    tx.kv.set(['open', 'order-1'], { since: '2024' })
+    tx.kv.set(['logo', 1, [double(2), null]], Uint8Array.of(0xca, 0xfe))
+  })
+  await store.stream('account-7').setMetadata({ limit: null, colour: 'blue' })
+}
+
+/** Expects everything that was written, and nothing else, as users see it. */
+export async function expectGoldenStore(store: EventStore): Promise<void> {
+  expect((await store.check()).problems).toEqual([])
+  expect(await store.info()).toMatchObject({ format: 1, streams: 5, events: 137, systemEvents: 2 })
+  expect(await streamsOf(store)).toEqual([
+    '$$account-7 2',
+    'Größe/日本語 😀 1',
+    'account-7 1',
+    'large 1',
+    'long 130',
+    'order-1 4',
+  ])
+  await expectOrder(store)
+  await expectOtherEvents(store)
+  expect(await store.stream('account-7').metadata()).toEqual({ owner: 'ada', colour: 'blue' })
+  expect(await ownKeysOf(store)).toEqual([
+    [['logo', 1, [double(2), null]], Uint8Array.of(0xca, 0xfe)],
+    [['open', 'order-1'], { since: '2024' }],
+  ])
+}
+
+/** Expects that the store can be written on: that positions go up, and that what was recorded once is recognised. */
+export async function expectGoldenStoreToGoOn(store: EventStore): Promise<void> {
+  const { lastPosition } = await store.info()
+  const first = { type: 'OrderPlaced', id: ID, data: { item: 'teapot', price: 18.5 } }
+  expect(await store.stream('order-1').append(first)).toEqual({
+    streamId: 'order-1',
+    firstVersion: 1,
+    lastVersion: 1,
+    position: POSITION,
+    idempotent: true,
+  })
+  const { lastVersion, position } = await store.stream('order-1').append({ type: 'More' })
+  expect(lastVersion).toBe(5)
+  expect(position! > lastPosition!).toBe(true)
+  const { lastVersion: newVersion } = await store.stream('new').append({ type: 'More' })
+  expect(newVersion).toBe(1)
+  expect((await store.check()).problems).toEqual([])
+}
+
+/** The first position of 2024. */
+const POSITION = BigInt(Date.UTC(2024, 0, 1)) << 20n
+
+async function expectOrder(store: EventStore): Promise<void> {
+  const recordedAt = '2024-01-01T00:00:00.000Z'
+  const events = await store.stream('order-1').read().toArray()
+  expect(events.map((event) => event.toJSON())).toMatchObject([
+    {
+      position: `${POSITION}`,
+      streamId: 'order-1',
+      version: 1,
+      id: ID,
+      type: 'OrderPlaced',
+      time: recordedAt,
+      recordedAt,
+      data: { item: 'teapot', price: 18.5 },
+    },
+    {
+      position: `${POSITION + 1n}`,
+      version: 2,
+      type: 'OrderPaid',
+      tags: ['customer:ada', 'paid'],
+      metadata: { by: 'ann' },
+      data: [1, 'two', null],
+    },
+    { version: 3, type: 'Signature', data: { $base64: 'AAH+/w==' }, metadata: { $base64: 'Bw==' } },
+    { version: 4, type: 'Empty', time: '1969-07-20T20:17:40.001Z', recordedAt, data: null },
+  ])
+}
+
+async function expectOtherEvents(store: EventStore): Promise<void> {
+  expect(await store.stream('Größe/日本語 😀').event(1)).toMatchObject({
+    type: 'Gemäß ✓',
+    tags: ['größe:ß'],
+    data: { ключ: '€ 😀' },
+  })
+  const long = await store.stream('long').read({ direction: 'backwards', limit: 3 }).toArray()
+  expect(long.map(({ version, type, data }) => [version, type, data])).toEqual([
+    [130, 'Tick', undefined],
+    [129, 'Tick', undefined],
+    [128, 'Tick', undefined],
+  ])
+  const large = await store.stream('large').event(1)
+  expect(Buffer.from(large?.data as Uint8Array).equals(Buffer.alloc(200_000, 'z'))).toBe(true)
+  const changes = await store.stream('$$account-7').read().toArray()
+  expect(changes.map(({ type, data }) => [type, data])).toEqual([
+    ['$stream-created', { owner: 'ada', limit: 5 }],
+    ['$metadata-changed', { limit: null, colour: 'blue' }],
+  ])
+}
+
+async function streamsOf(store: EventStore): Promise<string[]> {
+  const streams: string[] = []
+  for await (const { streamId, version } of store.streams({ system: true }))
+    streams.push(`${streamId} ${version}`)
+  return streams
+}
+
+function ownKeysOf(store: EventStore): Promise<unknown[]> {
+  return store.readTransact(async (tx) => {
+    const rows: unknown[] = []
+    for await (const { key, value } of tx.kv.getRange([])) rows.push([key, value])
+    return rows
+  })
+}

@@ -1,0 +1,80 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { expect, test } from 'vitest'
+import { openEventStore } from '../../src/store/open-event-store.ts'
+import { type ProgramRun, runProgram } from '../support/run-program.ts'
+import { readRepositoryFile } from './source-text.ts'
+
+/** Lines that each example prints, in this order, whatever the width of its columns. */
+const KEY_LINES: Readonly<Record<string, readonly string[]>> = {
+  'shop.ts': [
+    'order-4 is on disk, at version 1',
+    '3 OrderPaid {"amount":22}',
+    'OrderPaid → paid, 22 € for teapot and cup',
+    'Ann ships it and expects version 3: done, it is at version 4',
+    'Bob cancels it and expects version 3: refused, it is at version 4',
+    'voucher-7 2 VoucherUsed {"amount":35}',
+    'All 11 events in 5 streams are still there, and so is the list.',
+    'to pack order-2: {"item":"kettle"}',
+    'check every event is as it was written',
+  ],
+  'founding.ts': ['123 has version 1: Greeted {"text":"Hello"}', 'The directories are: foo'],
+}
+
+const programs = readdirSync(new URL('../../examples', import.meta.url)).filter((name) =>
+  name.endsWith('.ts'),
+)
+
+const runs = new Map<string, Promise<ProgramRun>>()
+
+test('every example is known to this test', () => {
+  expect(programs.toSorted()).toEqual(Object.keys(KEY_LINES).toSorted())
+})
+
+test.each(programs)('examples/%s runs, and prints what it is meant to show', async (name) => {
+  const { exitCode, stdout, stderr } = await runOf(name)
+  expect(stderr).toBe('')
+  expect(exitCode).toBe(0)
+  const printed = linesOf(stdout)
+  const keyLines = KEY_LINES[name] ?? []
+  expect(printed.filter((line) => keyLines.includes(line))).toEqual(keyLines)
+})
+
+test('examples/shop.ts removes its files', async () => {
+  const { stdout } = await runOf('shop.ts')
+  expect(existsSync(folderIn(stdout))).toBe(false)
+})
+
+test('examples/shop.ts --keep leaves a store that is sound', async () => {
+  const { stdout } = await runProgram('examples/shop.ts', '--keep')
+  const folder = folderIn(stdout)
+  try {
+    await using store = await openEventStore(folder, { create: false })
+    expect((await store.info()).events).toBe(11)
+    expect((await store.check()).problems).toEqual([])
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
+
+test.each(programs)('examples/%s imports the library by its public names', (name) => {
+  const specifiers = [...readRepositoryFile(`examples/${name}`).matchAll(/from '([^']+)'/g)].map(
+    ([, it]) => it!,
+  )
+  expect(specifiers.filter((it) => !/^(node:|eventdb(\/|$))/.test(it))).toEqual([])
+})
+
+/** Runs an example, once for all tests. */
+function runOf(name: string): Promise<ProgramRun> {
+  const run = runs.get(name) ?? runProgram(`examples/${name}`)
+  runs.set(name, run)
+  return run
+}
+
+function linesOf(text: string): string[] {
+  return text.split('\n').map((line) => line.trim().replace(/\s+/g, ' '))
+}
+
+function folderIn(stdout: string): string {
+  return /The files were in ([^,\n]+?)(?:, and are gone now)?\.$/m.exec(stdout)![1]!
+}
