@@ -36,7 +36,7 @@ export const WATCHES_MAX: number = 100_000
 /** How often a process with watches looks for commits of other processes when it has found some lately, in milliseconds. */
 export const WATCH_POLL_MS_MIN: number = 2
 /** How often it looks when it has not, in milliseconds. */
-export const WATCH_POLL_MS_MAX: number = 6
+export const WATCH_POLL_MS_MAX: number = 8
 /** Pause before the write lock is tried again while another process holds it, in milliseconds. */
 export const LOCK_POLL_MS: number = 1
 /** How long a process commits without those of others before it leaves them a gap, in milliseconds. */

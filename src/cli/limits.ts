@@ -3,7 +3,7 @@
 /** Longest line that `import` reads, in bytes: an event of 16 MiB with every character escaped fits. */
 export const LINE_BYTES_MAX: number = 128 * 1_024 * 1_024
 /** Bytes that `import` reads from a file at a time. */
-export const READ_CHUNK_BYTES: number = 256 * 1_024
+export const READ_CHUNK_BYTES: number = 128 * 1_024
 /** Events of a batch of `import`, unless `--batch` says otherwise. */
 export const BATCH_EVENTS_DEFAULT: number = 1_000
 /** Most events that `--batch` may ask for, so that a batch stays well below the rows of one transaction. */

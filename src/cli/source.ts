@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { pipeline, Readable } from 'node:stream'
-import { createGunzip } from 'node:zlib'
+import { createGunzip, type Gunzip } from 'node:zlib'
 import { CommandError } from './errors.ts'
 import { fileProblem } from './file-problem.ts'
 import { READ_CHUNK_BYTES } from './limits.ts'
@@ -12,7 +12,7 @@ export interface Source {
   readonly name: string
   /** Its size as it is stored, if it is known. */
   readonly bytesTotal: number | undefined
-  /** How many of those bytes were read. */
+  /** How many of those bytes were read and decompressed. */
   bytesRead(): number
   /** Its content, decompressed. To be iterated once. */
   chunks(): AsyncIterable<Uint8Array>
@@ -33,17 +33,22 @@ export async function openSource(path: string, stdin: Readable): Promise<Source>
 
 function sourceOf(name: string, bytesTotal: number | undefined, stream: Readable): Source {
   let bytesRead = 0
+  let bytesDone = (): number => bytesRead
   async function* counted(): AsyncGenerator<Buffer> {
     for await (const chunk of stream) {
       bytesRead += chunk.length
       yield chunk
     }
   }
+  // What waits to be decompressed is read, but not done: of a small file that may be most of it.
+  const countBy = (gunzip: Gunzip): void => {
+    bytesDone = () => gunzip.bytesWritten
+  }
   return {
     name,
     bytesTotal,
-    bytesRead: () => bytesRead,
-    chunks: () => readable(name, decompressed(counted())),
+    bytesRead: () => bytesDone(),
+    chunks: () => readable(name, decompressed(counted(), countBy)),
     stop: () => stream.destroy(),
   }
 }
@@ -65,19 +70,20 @@ function isGzipError(error: unknown): error is Error {
 }
 
 /** Passes bytes on, decompressed if they begin as gzip does (RFC 1952: 1f 8b). */
-async function* decompressed(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+async function* decompressed(
+  chunks: AsyncGenerator<Buffer>,
+  countBy: (gunzip: Gunzip) => void,
+): AsyncGenerator<Buffer> {
   const head = await firstBytes(chunks)
   const whole = startingWith(head, chunks)
   if (head[0] !== 0x1f || head[1] !== 0x8b) {
     yield* whole
     return
   }
+  const gunzip = createGunzip({ chunkSize: READ_CHUNK_BYTES })
+  countBy(gunzip)
   // The callback takes the failures, which the iteration reports as well.
-  yield* pipeline(
-    Readable.from(whole, { objectMode: false }),
-    createGunzip({ chunkSize: READ_CHUNK_BYTES }),
-    () => {},
-  )
+  yield* pipeline(Readable.from(whole, { objectMode: false }), gunzip, () => {})
 }
 
 /** A pipe may bring a single byte at first; two are needed to know. */

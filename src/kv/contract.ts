@@ -24,6 +24,8 @@ export interface RangeRead extends AsyncIterable<Row> {
 export interface Reader {
   /** Returns the value of `key`, or `undefined` if there is none. @throws TransactionTooOldError, ClosedError */
   get(key: Uint8Array): Promise<Uint8Array | undefined>
+  /** Returns the values of several keys, in their order; `undefined` for those that are not there. Cheaper than one by one. */
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>
   /** Reads a range, half-open. @throws TransactionTooOldError, ClosedError */
   getRange(range: KeyRange, options?: RangeOptions): RangeRead
 }

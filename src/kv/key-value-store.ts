@@ -20,10 +20,12 @@ import type {
 } from './contract.ts'
 import type { Directories } from './directories.ts'
 import type { Engine } from './engine.ts'
+import { ReadOnlyTransaction } from './read-only-transaction.ts'
 import { RecentCommits } from './recent-commits.ts'
 import { SnapshotPool } from './snapshot-pool.ts'
 import { stampClock } from './stamp.ts'
-import { OptimisticTransaction, type TransactionHost } from './transaction.ts'
+import { OptimisticTransaction } from './transaction.ts'
+import type { TransactionHost, TransactionLife } from './transaction-life.ts'
 import { Watches } from './watches.ts'
 
 /** A key-value store without its directories, which are a layer above. */
@@ -55,7 +57,7 @@ class OptimisticStore implements TransactionalStore {
   readonly #committer: Committer
   readonly #host: TransactionHost
   /** In the order in which they began, so the first has the lowest floor. */
-  readonly #active = new Set<OptimisticTransaction>()
+  readonly #active = new Set<TransactionLife>()
   #closing: Promise<void> | undefined
 
   constructor(engine: Engine, { runtime = systemRuntime, positionGap = () => 0 }: OptimisticOptions) {
@@ -92,7 +94,8 @@ class OptimisticStore implements TransactionalStore {
     if (!(attemptsMax >= 1))
       throw new InvalidArgumentError(`attemptsMax must be at least 1, not ${attemptsMax}`)
     for (let attempt = 1; ; attempt += 1) {
-      const outcome = await this.#attempt(body, true, signal)
+      const tx = new OptimisticTransaction(this.#host)
+      const outcome = await this.#attempt(tx, body, (done) => this.#commit(done, signal), signal)
       if ('result' in outcome) return outcome.result
       if (!outcome.retry) throw outcome.error
       if (attempt >= attemptsMax)
@@ -105,7 +108,8 @@ class OptimisticStore implements TransactionalStore {
     body: (tx: ReadTransaction) => Promise<T> | T,
     options: TransactOptions = {},
   ): Promise<T> {
-    const outcome = await this.#attempt(body, false, options.signal)
+    const tx = new ReadOnlyTransaction(this.#host)
+    const outcome = await this.#attempt(tx, body, () => {}, options.signal)
     if ('result' in outcome) return outcome.result
     throw outcome.error
   }
@@ -126,29 +130,31 @@ class OptimisticStore implements TransactionalStore {
     await this.#engine.close()
   }
 
-  async #attempt<T>(
-    body: (tx: OptimisticTransaction) => Promise<T> | T,
-    writable: boolean,
+  /** Runs a body once, and then what makes it last. */
+  async #attempt<Tx extends { readonly life: TransactionLife }, T>(
+    tx: Tx,
+    body: (tx: Tx) => Promise<T> | T,
+    commit: (tx: Tx) => Promise<void> | void,
     signal: AbortSignal | undefined,
   ): Promise<{ result: T } | { error: unknown; retry: boolean }> {
     signal?.throwIfAborted()
     if (this.#closing !== undefined) throw new ClosedError('key-value store')
-    const tx = new OptimisticTransaction(this.#host)
-    this.#active.add(tx)
+    const { life } = tx
+    this.#active.add(life)
     let committing = false
     let succeeded = false
     try {
       const result = await body(tx)
       signal?.throwIfAborted()
       committing = true
-      if (writable) await this.#commit(tx, signal)
+      await commit(tx)
       succeeded = true
       return { result }
     } catch (error) {
-      return { error, retry: committing ? isWorthAnotherRun(error) : tx.crowdedOut }
+      return { error, retry: committing ? isWorthAnotherRun(error) : life.crowdedOut }
     } finally {
-      tx.end(succeeded)
-      this.#active.delete(tx)
+      life.end(succeeded)
+      this.#active.delete(life)
       this.#forgetOldCommits()
     }
   }
@@ -156,17 +162,17 @@ class OptimisticStore implements TransactionalStore {
   #commit(tx: OptimisticTransaction, signal: AbortSignal | undefined): Promise<void> | void {
     if (tx.writes.isEmpty) return runCallbacks(tx, nothingWritten(this.#recent.version))
     if (this.#closing !== undefined) throw new ClosedError('key-value store')
-    tx.assertYoung()
+    tx.life.assertUsable()
     tx.writes.assertWithinLimits()
-    tx.letGo()
+    tx.life.letGo()
     return this.#committer.commit(tx, signal)
   }
 
   #forgetOldCommits(): void {
     let needed = this.#recent.version
-    for (const tx of this.#active) {
-      if (tx.isTooOld) continue
-      needed = tx.floor
+    for (const life of this.#active) {
+      if (life.isTooOld) continue
+      needed = life.floor
       break
     }
     this.#recent.forgetUpTo(needed)

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '../errors.ts'
 import { RANGE_BATCH_BYTES, RANGE_BATCH_ROWS } from '../limits.ts'
+import { compareBytes } from '../tuple/bytes.ts'
 import { after, type ByteString, byteString } from './byte-string.ts'
 import type { RangeOptions, RangeRead } from './contract.ts'
 import type { KeyRange, Row } from './rows.ts'
@@ -11,6 +12,12 @@ const FIRST_BATCH_ROWS = 64
 export interface BatchSource {
   /** Rows from the snapshot, before the transaction's own writes. */
   fetch(begin: Uint8Array, end: Uint8Array, limit: number, reverse: boolean): Row[]
+  /** The transaction's own doings, if it writes. */
+  readonly own?: OwnWrites
+}
+
+/** What a transaction that writes makes of a range that it reads. */
+export interface OwnWrites {
   /** Lays own writes over ascending rows of a part of the range that was read completely. */
   overlay(rows: Row[], begin: ByteString, end: ByteString): Row[]
   /** Notes that a part of the range was read. */
@@ -19,27 +26,37 @@ export interface BatchSource {
 
 /** Reads a range in batches; see `RangeRead`. */
 export function rangeRead(source: BatchSource, range: KeyRange, options: RangeOptions = {}): RangeRead {
-  const { limit = Number.POSITIVE_INFINITY } = options
+  const { limit = Number.POSITIVE_INFINITY, reverse = false } = options
   if (!(Number.isInteger(limit) || limit === Number.POSITIVE_INFINITY) || limit < 0)
     throw new InvalidArgumentError(`A limit must be a number of rows from 0 on, not ${limit}`)
-  const batches = async function* (): AsyncGenerator<Row[]> {
-    const cursor = new RangeCursor(source, range, limit, options.reverse ?? false)
-    for (let batch = cursor.next(); batch !== undefined; batch = cursor.next())
-      if (batch.length > 0) yield batch
+  return new BatchedRead(() => new RangeCursor(source, range, limit, reverse))
+}
+
+class BatchedRead implements RangeRead {
+  readonly #open: () => RangeCursor
+
+  constructor(open: () => RangeCursor) {
+    this.#open = open
   }
-  return {
-    batches,
-    toArray: async () => {
-      const cursor = new RangeCursor(source, range, limit, options.reverse ?? false)
-      const rows: Row[] = []
-      for (let batch = cursor.next(); batch !== undefined; batch = cursor.next()) {
-        for (const row of batch) rows.push(row)
-      }
-      return rows
-    },
-    async *[Symbol.asyncIterator]() {
-      for await (const batch of batches()) yield* batch
-    },
+
+  async toArray(): Promise<Row[]> {
+    const cursor = this.#open()
+    const rows = cursor.next() ?? []
+    for (let batch = cursor.next(); batch !== undefined; batch = cursor.next()) {
+      for (const row of batch) rows.push(row)
+    }
+    return rows
+  }
+
+  async *batches(): AsyncGenerator<Row[]> {
+    const cursor = this.#open()
+    for (let batch = cursor.next(); batch !== undefined; batch = cursor.next()) {
+      if (batch.length > 0) yield batch
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Row> {
+    for await (const batch of this.batches()) yield* batch
   }
 }
 
@@ -62,39 +79,35 @@ class RangeCursor {
 
   /** Reads the next batch, possibly empty; `undefined` at the end. */
   next(): Row[] | undefined {
-    const [begin, end] = [byteString(this.#begin), byteString(this.#end)]
-    if (this.#left <= 0 || begin >= end) return undefined
+    if (this.#left <= 0 || compareBytes(this.#begin, this.#end) >= 0) return undefined
     const wanted = Math.min(this.#left, this.#batchRows)
     const fetched = this.#source.fetch(this.#begin, this.#end, wanted, this.#reverse)
     const last = fetched.length < wanted ? undefined : fetched.at(-1)!.key
-    const rows = this.#merge(fetched, begin, end, last)
+    const { own } = this.#source
+    const rows = own === undefined ? fetched : this.#withOwn(own, fetched, last)
     this.#adaptBatch(fetched)
-    if (rows.length < this.#left) {
-      this.#noteRead(begin, end, last)
-      this.#advance(last)
-      this.#left -= rows.length
-      return rows
-    }
-    const taken = rows.slice(0, this.#left)
-    this.#noteRead(begin, end, taken.at(-1)!.key)
-    this.#left = 0
-    return taken
+    this.#advance(last)
+    this.#left -= rows.length
+    return rows
   }
 
-  #merge(fetched: Row[], begin: ByteString, end: ByteString, last: Uint8Array | undefined): Row[] {
+  /** Lays own writes over the rows, and notes what the caller gets to see of the range. */
+  #withOwn(own: OwnWrites, fetched: Row[], last: Uint8Array | undefined): Row[] {
+    const [begin, end] = [byteString(this.#begin), byteString(this.#end)]
     const [from, to] = this.#covered(begin, end, last)
-    if (!this.#reverse) return this.#source.overlay(fetched, from, to)
-    return this.#source.overlay(fetched.reverse(), from, to).reverse()
+    const rows = this.#reverse
+      ? own.overlay(fetched.toReversed(), from, to).reverse()
+      : own.overlay(fetched, from, to)
+    const isAll = rows.length < this.#left
+    const taken = isAll ? rows : rows.slice(0, this.#left)
+    own.noteRead(...(isAll ? ([from, to] as const) : this.#covered(begin, end, taken.at(-1)!.key)))
+    return taken
   }
 
   /** What lies between the part's beginning and the last row that was read: the whole part if there was no last. */
   #covered(begin: ByteString, end: ByteString, last: Uint8Array | undefined): [ByteString, ByteString] {
     if (last === undefined) return [begin, end]
     return this.#reverse ? [byteString(last), end] : [begin, after(byteString(last))]
-  }
-
-  #noteRead(begin: ByteString, end: ByteString, last: Uint8Array | undefined): void {
-    this.#source.noteRead(...this.#covered(begin, end, last))
   }
 
   #advance(last: Uint8Array | undefined): void {

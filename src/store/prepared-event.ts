@@ -46,7 +46,7 @@ function prepare(event: NewEvent<EventShape>, path: string): PreparedEvent {
   checkName(event.type, 'The type of an event', EVENT_TYPE_BYTES_MAX)
   return {
     type: event.type,
-    id: event.id === undefined ? undefined : uuid(event.id).bytes,
+    id: event.id === undefined ? undefined : idOf(event.id),
     timeMs: event.time === undefined ? undefined : timeOf(event.time),
     tags: event.tags === undefined ? NO_TAGS : tagsOf(event.tags),
     metadata: payloadOf(event.metadata, `${path}metadata`),
@@ -59,6 +59,11 @@ const NO_TAGS: readonly string[] = []
 function payloadOf(value: unknown, path: string): Payload | undefined {
   if (value === undefined) return undefined
   return value instanceof Uint8Array ? new Uint8Array(value) : encodeJson(value, path)
+}
+
+function idOf(id: string): Uint8Array {
+  if (typeof id !== 'string') throw new InvalidArgumentError('The id of an event must be a UUID', { id })
+  return uuid(id).bytes
 }
 
 function timeOf(time: Date): number {

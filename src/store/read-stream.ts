@@ -4,8 +4,9 @@ import { READ_PAGE_EVENTS, READ_PAGE_EVENTS_FIRST } from '../limits.ts'
 import type { RecordedEvent } from './event.ts'
 import type { Keyspace } from './keyspace.ts'
 import type { NextPage, ReadShape } from './paged-read.ts'
-import { readEvent } from './read-event.ts'
+import { decodeLogRow } from './read-event.ts'
 import type { VersionBounds } from './read-options.ts'
+import { isPlaceOf } from './stored-event.ts'
 import { checkedStamp, numberOf } from './stream-rows.ts'
 
 /** Runs a piece of reading on a snapshot: a new one, or that of the transaction one is in. */
@@ -53,21 +54,27 @@ async function readPage(
   reverse: boolean,
 ): Promise<RecordedEvent[]> {
   const rows = await tx.getRange(keys.streamRange(number, first, last), { limit, reverse }).toArray()
-  return Promise.all(rows.map(({ key, value }) => readRow(tx, keys, streamId, key, value)))
+  const stamps = rows.map(({ value }) => checkedStamp(value))
+  const found = await tx.getMany(stamps.map((stamp) => keys.logKey(stamp)))
+  const id = encodeId(streamId)
+  const events: RecordedEvent[] = []
+  for (let index = 0; index < rows.length; index += 1) {
+    const { version } = keys.placeOfStreamKey(rows[index]!.key)
+    const row = found[index]
+    const decoded = row === undefined ? undefined : decodeLogRow(tx, keys, stamps[index]!, row)
+    const event = decoded instanceof Promise ? await decoded : decoded
+    if (event === undefined || !isPlaceOf(event, id, version)) throw misled(streamId, version, event)
+    events.push(event)
+  }
+  return events
 }
 
-/** Reads the event that a row of a stream points to, and makes sure that it is the one that the row means. */
-async function readRow(
-  tx: Reader,
-  keys: Keyspace,
-  streamId: string,
-  key: Uint8Array,
-  value: Uint8Array,
-): Promise<RecordedEvent> {
-  const { version } = keys.placeOfStreamKey(key)
-  const event = await readEvent(tx, keys, checkedStamp(value))
-  if (event?.version === version && event.streamId === streamId) return event
-  throw new CorruptionError(
+function encodeId(streamId: string): Uint8Array {
+  return new TextEncoder().encode(streamId)
+}
+
+function misled(streamId: string, version: number, event: RecordedEvent | undefined): CorruptionError {
+  return new CorruptionError(
     `Version ${version} of stream ${JSON.stringify(streamId)} is not where its index says`,
     {
       streamId,

@@ -81,7 +81,7 @@ function streamIn<E extends EventShape>(
   return {
     id,
     read: source.read,
-    append: (events, options) => appendIn(session, id, events, options?.expectedVersion ?? 'any'),
+    append: (events, { expectedVersion = 'any' } = {}) => appendIn(session, id, events, expectedVersion),
     event: (version) => source.read({ from: version, to: version }).first(),
     exists: async () => (await session.stream(id)).exists,
     info: () => readInfo(session.tx, host, id),

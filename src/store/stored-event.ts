@@ -29,6 +29,11 @@ export function isSystemEvent(event: RecordedEvent): boolean {
   return StoredEvent.isSystem(event as unknown as StoredEvent)
 }
 
+/** Whether an event is this version of the stream with this id, in UTF-8: told from its bytes. */
+export function isPlaceOf(event: RecordedEvent, streamId: Uint8Array, version: number): boolean {
+  return event.version === version && StoredEvent.isIn(event as unknown as StoredEvent, streamId)
+}
+
 /** An event over its bytes. Everything but the type is decoded when it is asked for; data and metadata once. */
 class StoredEvent {
   readonly #bytes: Uint8Array
@@ -50,6 +55,15 @@ class StoredEvent {
 
   static isSystem(event: StoredEvent): boolean {
     return event.#bytes[event.#parts.streamAt] === 0x24
+  }
+
+  static isIn(event: StoredEvent, streamId: Uint8Array): boolean {
+    const { streamAt, streamEnd } = event.#parts
+    if (streamEnd - streamAt !== streamId.length) return false
+    for (let at = 0; at < streamId.length; at += 1) {
+      if (event.#bytes[streamAt + at] !== streamId[at]) return false
+    }
+    return true
   }
 
   get id(): string {

@@ -105,7 +105,7 @@ function lawsAsTests({ test, open }: StoreConformanceOptions): StoreLaws {
       seed += 1
       const [random, runtime] = [seededRandom(seed), simulatedRuntime({ seed })]
       test(name, async (...context) => {
-        const fixture = await open({ ...options.open, runtime })
+        const fixture = await runtime.run(open({ ...options.open, runtime }))
         await runtime.run(
           tryOn(fixture, random, options, context, (scene) => {
             const simulated: SimulatedStoreScene = { ...scene, runtime }

@@ -112,7 +112,10 @@ describe('eventdb import', () => {
   test('reports a file that is missing, a folder, and gzip that ends early', async ({ folder }) => {
     const store = join(folder, 'store')
     const missing = await eventdb(['import', join(folder, 'none'), '--store', store])
-    expect(missing).toMatchObject({ code: 1, stderr: `eventdb: ${join(folder, 'none')}: no such file or folder\n` })
+    expect(missing).toMatchObject({
+      code: 1,
+      stderr: `eventdb: ${join(folder, 'none')}: no such file or folder\n`,
+    })
     expect(await readdir(folder)).toEqual([])
     const aFolder = await eventdb(['import', folder, '--store', store])
     expect(aFolder).toMatchObject({ code: 1, stderr: `eventdb: ${folder}: is a folder, not a file\n` })

@@ -110,19 +110,22 @@ describe('eventdb read', () => {
     expect(empty).toEqual({ code: 0, stdout: '', stderr: '' })
   })
 
-  test('works while a program holds the store open and writes', async ({ folder }) => {
-    const spawnedNumbers = async (what: string) =>
-      parseLines<{ data: { number: number } }>((await spawned(['read', what, '--store', folder])).stdout).map(
-        (event) => event.data.number,
-      )
-    await using store = await openEventStore(folder)
-    await store.stream('order-1').append({ type: 'T', data: { number: 1 } })
-    expect(await spawnedNumbers('order-1')).toEqual([1])
-    await store.stream('order-1').append({ type: 'T', data: { number: 2 } })
-    expect(await spawnedNumbers('--all')).toEqual([1, 2])
-    expect((await spawned(['append', 'order-1', '--type', 'T', '--store', folder])).code).toBe(0)
-    expect(await store.stream('order-1').info()).toMatchObject({ version: 3 })
-  })
+  test.for(['sqlite', 'lmdb'] as const)(
+    'works while a program holds a store on %s open and writes',
+    async (engine, { folder }) => {
+      const spawnedNumbers = async (what: string) =>
+        parseLines<{ data: { number: number } }>(
+          (await spawned(['read', what, '--store', folder])).stdout,
+        ).map((event) => event.data.number)
+      await using store = await openEventStore(folder, { engine })
+      await store.stream('order-1').append({ type: 'T', data: { number: 1 } })
+      expect(await spawnedNumbers('order-1')).toEqual([1])
+      await store.stream('order-1').append({ type: 'T', data: { number: 2 } })
+      expect(await spawnedNumbers('--all')).toEqual([1, 2])
+      expect((await spawned(['append', 'order-1', '--type', 'T', '--store', folder])).code).toBe(0)
+      expect(await store.stream('order-1').info()).toMatchObject({ version: 3 })
+    },
+  )
 })
 
 describe('eventdb streams, info and check', () => {

@@ -67,7 +67,7 @@ describe('on a terminal', () => {
   })
 
   test.skipIf(noPseudoTerminal)(
-    'a real one is recognised, with its width and colours',
+    'a real one, made by script(1), is recognised with its width and colours',
     async ({ folder }) => {
       await eventdb([
         'append',

@@ -43,7 +43,7 @@ Examples:
     },
     {
       name: 'again',
-      about: 'Import from the first line on as a new source; leave it out to go on with what was interrupted',
+      about: 'Import from line 1 as a new source; leave it out to go on with an interrupted one',
     },
   ],
   run: runImport,

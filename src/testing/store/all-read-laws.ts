@@ -4,7 +4,7 @@ import type { SimulatedRuntime } from '../simulated-runtime.ts'
 import { counted, dataOf, failureOf, numbers, type StoreLaws } from './laws.ts'
 import { assertReads, expectedRead, randomOptions } from './stream-read-laws.ts'
 
-const ROUNDS = 150
+const ROUNDS = 80
 
 /** Reading everything. */
 export function allReadLaws({ law, simulatedLaw }: StoreLaws): void {

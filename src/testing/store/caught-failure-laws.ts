@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { StoreTransaction } from '../../store/contract.ts'
-import { counted, dataOf, failureOf, numbers, refuses, type StoreLaws, uuidOf } from './laws.ts'
+import { counted, dataOf, failureOf, refuses, type StoreLaws, uuidOf } from './laws.ts'
 
 const EVENT_BYTES_MAX = 1_000
 const large = 'x'.repeat(EVENT_BYTES_MAX)
@@ -66,7 +66,7 @@ export function caughtFailureLaws({ law }: StoreLaws): void {
   law('transact() whose body catches that it has become too large never commits', async ({ store }) => {
     await store.stream('a').append(counted(1))
     const { rowsMax } = store.kv.limits
-    for (const spare of numbers(0, 6)) {
+    for (const spare of [0, 1, 4]) {
       const error = await refuses(store, 'transaction-too-large', () =>
         store.transact(async (tx) => {
           tx.afterCommit(() => assert.fail('it does not commit'))

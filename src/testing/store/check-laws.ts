@@ -46,14 +46,17 @@ const DAMAGES: Readonly<Record<string, readonly [readonly string[], Damage]>> = 
     ['row-missing'],
     async (tx, keys, rows) => {
       const [first] = await rows(keys.log())
-      const copy = first!.key.slice()
-      copy[copy.length - 5]! ^= 1
+      const copy = Uint8Array.from(first!.key)
+      copy[copy.length - 6]! ^= 0x80
       tx.set(copy, first!.value)
     },
   ],
-  'a deleted name': [['row-wrong', 'row-missing'], async (tx, keys) => tx.clear(keys.nameKey('s'))],
+  'a deleted name': [
+    ['metadata-wrong', 'row-wrong', 'row-missing'],
+    async (tx, keys) => tx.clear(keys.nameKey('s')),
+  ],
   'two names with one number': [
-    ['number-shared'],
+    ['metadata-wrong', 'number-shared'],
     async (tx, keys, rows) => {
       const [first] = await rows(keys.nameRange('s', undefined))
       tx.set(keys.nameKey('zzz'), first!.value)
@@ -86,7 +89,7 @@ const DAMAGES: Readonly<Record<string, readonly [readonly string[], Damage]>> = 
   'a chunk too many': [
     ['damaged'],
     async (tx, keys, rows) => {
-      const key = (await rows(keys.chunks())).at(-1)!.key.slice()
+      const key = Uint8Array.from((await rows(keys.chunks())).at(-1)!.key)
       key[key.length - 1]! += 1
       tx.set(key, Uint8Array.of(1))
     },
@@ -95,8 +98,8 @@ const DAMAGES: Readonly<Record<string, readonly [readonly string[], Damage]>> = 
     ['chunk-orphaned'],
     async (tx, keys, rows) => {
       const { key, value } = (await rows(keys.chunks()))[0]!
-      const orphan = key.slice()
-      orphan[keys.chunkRange(new Uint8Array(12)).begin.length - 5]! ^= 1
+      const orphan = Uint8Array.from(key)
+      orphan[keys.chunkRange(new Uint8Array(12)).begin.length - 6]! ^= 0x80
       tx.set(orphan, value)
     },
   ],
@@ -155,7 +158,7 @@ export function checkLaws({ law }: StoreLaws): void {
       const keys = new Keyspace(directory)
       const [row] = await rowsOf(store, keys.log())
       for (const index of row!.value.keys()) {
-        const damaged = row!.value.slice()
+        const damaged = Uint8Array.from(row!.value)
         damaged[index]! ^= 1 << (index % 8)
         await store.kv.transact((tx) => tx.set(row!.key, damaged))
         const { problems } = await store.check()
@@ -183,8 +186,8 @@ export function checkLaws({ law }: StoreLaws): void {
         Buffer.compare(key, keys.format) !== 0 &&
         (Buffer.compare(key, own.begin) < 0 || Buffer.compare(key, own.end) >= 0)
       for (const { key, value } of (await rowsOf(store, directory.everything())).filter(isChecked)) {
-        for (const index of value.length > 100 ? [0, value.length - 1] : value.keys()) {
-          const damaged = value.slice()
+        for (const index of [0, Math.floor(scene.random() * value.length), value.length - 1]) {
+          const damaged = Uint8Array.from(value)
           damaged[index]! ^= 1 << Math.floor(scene.random() * 8)
           for (const wrong of [damaged, value.subarray(0, index)]) {
             await store.kv.transact((tx) => tx.set(key, wrong))

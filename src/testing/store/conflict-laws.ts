@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { EventStore, StoreTransaction } from '../../store/contract.ts'
-import { counted, dataOf, type StoreLaws } from './laws.ts'
+import { counted, dataOf, nextTurn, type StoreLaws } from './laws.ts'
 
 type Look = (tx: StoreTransaction) => Promise<unknown>
 type Change = (store: EventStore) => Promise<unknown>
@@ -103,9 +103,7 @@ export function conflictLaws({ law }: StoreLaws): void {
         store.transact(async (tx) => {
           const taken =
             (await tx.stream(own).read().toArray()).length + (await tx.stream(other).read().toArray()).length
-          await new Promise((resolve) => {
-            setImmediate(resolve)
-          })
+          await nextTurn()
           if (taken === 0) await tx.stream(own).append({ type: 'Withdrawn' })
         })
       await Promise.all([withdraw('x', 'y'), withdraw('y', 'x')])

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { EventDbError } from '../../errors.ts'
 import type { Subspace } from '../../kv/subspace.ts'
+import { systemRuntime } from '../../runtime.ts'
 import type { EventStore } from '../../store/contract.ts'
 import type { NewEvent } from '../../store/event.ts'
 import type { OpenEventStoreOptions } from '../../store/open-event-store.ts'
@@ -64,6 +65,13 @@ export async function dataOf(events: AsyncIterable<{ readonly data?: unknown }>)
 /** Reads a stream's data from the beginning. */
 export function dataIn(store: Pick<EventStore, 'stream'>, streamId: string): Promise<unknown[]> {
   return dataOf(store.stream(streamId).read())
+}
+
+/** Lets everything that waits have its turn. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    systemRuntime.defer(resolve)
+  })
 }
 
 /** A UUID that holds a number. */

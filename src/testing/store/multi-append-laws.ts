@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { APPEND_EVENTS_MAX, APPEND_STREAMS_MAX } from '../../limits.ts'
 import { assertAscending } from './append-laws.ts'
-import { counted, dataIn, numbers, refuses, type StoreLaws } from './laws.ts'
+import { counted, dataIn, nextTurn, numbers, refuses, type StoreLaws } from './laws.ts'
 
 /** Appending to several streams at once. */
 export function multiAppendLaws({ law }: StoreLaws): void {
@@ -42,7 +42,7 @@ export function multiAppendLaws({ law }: StoreLaws): void {
       ),
     )
     for (let finished = false; !finished; ) {
-      finished = await Promise.race([writing.then(() => true), nextTurn()])
+      finished = await Promise.race([writing.then(() => true), nextTurn().then(() => false)])
       const versions = await store.readTransact((tx) =>
         Promise.all(streams.map(async (id) => (await tx.stream(id).read().last())?.version ?? 0)),
       )
@@ -155,11 +155,5 @@ export function multiAppendLaws({ law }: StoreLaws): void {
       await refuses(store, code, () => store.append([good, append]))
       await refuses(store, code, () => store.append([append, good]))
     }
-  })
-}
-
-function nextTurn(): Promise<boolean> {
-  return new Promise((resolve) => {
-    setImmediate(() => resolve(false))
   })
 }

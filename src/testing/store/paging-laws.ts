@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { READ_PAGE_EVENTS, READ_PAGE_EVENTS_FIRST } from '../../limits.ts'
 import type { EventStore } from '../../store/contract.ts'
-import { counted, dataOf, numbers, type StoreLaws } from './laws.ts'
+import { counted, dataOf, nextTurn, numbers, type StoreLaws } from './laws.ts'
 
 const BOUNDARY = READ_PAGE_EVENTS_FIRST + READ_PAGE_EVENTS
 const COUNTS = [63, 64, 65, 512, BOUNDARY - 1, BOUNDARY, BOUNDARY + 1, 600, 1_100]
@@ -65,17 +65,18 @@ export function pagingLaws({ law }: StoreLaws): void {
       async ({ store }) => {
         let acknowledged = 0
         const writing = (async () => {
-          for (const n of numbers(1, 150)) {
+          for (const n of numbers(1, 100)) {
             await store.stream('s').append(counted(5, acknowledged + 1))
             acknowledged = n * 5
           }
         })()
         for (let done = false; !done; ) {
           const before = acknowledged
+          await nextTurn()
           const data = await dataOf(sourceOf(store).read())
           assert.deepEqual(data, numbers(1, data.length))
           assert.ok(data.length >= before, `${data.length} of ${before}`)
-          done = data.length === 750
+          done = data.length === 500
         }
         await writing
       },

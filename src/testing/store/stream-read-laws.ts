@@ -76,7 +76,7 @@ export function streamReadLaws({ law }: StoreLaws): void {
       { from: 1.5 },
       { after: '1' },
       { to: 1n },
-      { before: new Date() },
+      { before: new Date(0) },
       { limit: -1 },
       { limit: Number.NaN },
       { limit: '1' },
