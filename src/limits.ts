@@ -88,8 +88,12 @@ export const STREAM_NUMBER_BLOCK_MAX: number = 4_096
 export const READ_PAGE_EVENTS: number = 512
 /** Events that a read fetches first, as many reads want few. */
 export const READ_PAGE_EVENTS_FIRST: number = 64
+/** Bytes of events after which a page of a read ends early. */
+export const READ_PAGE_BYTES: number = 8 * 1_024 * 1_024
 /** Rows that `check` looks at on one snapshot. */
 export const CHECK_PAGE_ROWS: number = 500
+/** How long `check` looks on one snapshot, in milliseconds. */
+export const CHECK_PAGE_MS_MAX: number = 1_000
 /** Problems after which `check` stops looking, unless it is told otherwise. */
 export const CHECK_PROBLEMS_MAX: number = 1_000
 /** Deepest nesting of JSON data. */

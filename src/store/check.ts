@@ -3,13 +3,17 @@ import { byteString } from '../kv/byte-string.ts'
 import type { KeyValueStore, ReadTransaction } from '../kv/contract.ts'
 import type { KeyRange, Row } from '../kv/rows.ts'
 import { positionOf } from '../kv/stamp.ts'
-import { CHECK_PAGE_ROWS, CHECK_PROBLEMS_MAX, CHUNK_BYTES } from '../limits.ts'
+import { CHECK_PAGE_MS_MAX, CHECK_PAGE_ROWS, CHECK_PROBLEMS_MAX, CHUNK_BYTES } from '../limits.ts'
+import type { Runtime } from '../runtime.ts'
 import { chunkedLength, isChunkedRow } from './chunks.ts'
 import type { CheckOptions, CheckProblem, CheckReport, MetadataPatch } from './contract.ts'
+import type { RecordedEvent } from './event.ts'
+import type { StoreHost } from './host.ts'
 import type { Keyspace } from './keyspace.ts'
 import { isSystemStream } from './prepared-event.ts'
 import { readEvent } from './read-event.ts'
 import { decodeJson, decodeNumber } from './small-values.ts'
+import { callerIdOf } from './stored-event.ts'
 import { foldMetadata, systemStreamOf } from './stream-metadata.ts'
 import { checkedStamp, numberOf } from './stream-rows.ts'
 import { formatUuid } from './uuid.ts'
@@ -18,12 +22,8 @@ import { formatUuid } from './uuid.ts'
  * Verifies everything that is stored, in both directions: every event has its rows, and every row its event.
  * Page by page, each on a snapshot of its own, so that the store stays in use; whatever is compared is read from one snapshot.
  */
-export async function checkStore(
-  kv: KeyValueStore,
-  keys: Keyspace,
-  options: CheckOptions = {},
-): Promise<CheckReport> {
-  const check = new Check(kv, keys, options)
+export async function checkStore(host: StoreHost, options: CheckOptions = {}): Promise<CheckReport> {
+  const check = new Check(host, options)
   await check.metadata()
   await check.names()
   await check.streams()
@@ -36,6 +36,7 @@ export async function checkStore(
 class Check {
   readonly #kv: KeyValueStore
   readonly #keys: Keyspace
+  readonly #runtime: Runtime
   readonly #options: CheckOptions
   readonly #problems: CheckProblem[] = []
   /** Numbers that have metadata and were not seen to belong to a stream yet. */
@@ -45,9 +46,10 @@ class Check {
   #streams = 0
   #enough = false
 
-  constructor(kv: KeyValueStore, keys: Keyspace, options: CheckOptions) {
+  constructor({ kv, keys, runtime }: StoreHost, options: CheckOptions) {
     this.#kv = kv
     this.#keys = keys
+    this.#runtime = runtime
     this.#options = options
   }
 
@@ -136,10 +138,26 @@ class Check {
         const message = `Version ${version} of stream ${streamId} is in the log, but its stream does not lead to it`
         this.#problem('row-missing', message, { streamId, version, position })
       }
+      const id = callerIdOf(event)
+      if (id !== undefined && number !== undefined) await this.#checkEventId(tx, number, id, event)
       if (isChunkedRow(value) && chunkedLength(value) <= CHUNK_BYTES) {
         this.#problem('chunks-wrong', 'A small event is stored in chunks', { streamId, version, position })
       }
     })
+  }
+
+  /** An id that the caller supplied can be found, or the same append would be written again. */
+  async #checkEventId(
+    tx: ReadTransaction,
+    number: number,
+    id: Uint8Array,
+    event: RecordedEvent,
+  ): Promise<void> {
+    const { streamId, version, position } = event
+    const row = await tx.get(this.#keys.eventIdKey(number, id))
+    if (row !== undefined && decodeNumber(row, 'The version of an event id') === version) return
+    const message = `The id of version ${version} of stream ${streamId} does not lead to it`
+    this.#problem('event-id-missing', message, { streamId, version, position })
   }
 
   /** Every chunk belongs to an event. */
@@ -206,13 +224,29 @@ class Check {
       this.#options.signal?.throwIfAborted()
       await this.#kv.readTransact(async (tx) => {
         const rows = await tx.getRange({ begin, end: range.end }, { limit: CHECK_PAGE_ROWS }).toArray()
-        for (const row of rows) await this.#look(tx, row, look)
-        this.#rows += rows.length
-        more = rows.length === CHECK_PAGE_ROWS && !this.#enough
-        if (more) begin = successor(rows.at(-1)!.key)
+        const looked = await this.#lookAtMany(tx, rows, look)
+        this.#rows += looked
+        more = !this.#enough && (looked < rows.length || rows.length === CHECK_PAGE_ROWS)
+        if (more) begin = successor(rows[looked - 1]!.key)
       })
       this.#options.onProgress?.(this.#rows)
     }
+  }
+
+  /** Looks at rows until the snapshot is to be given back: large events take their time. Returns how many those were. */
+  async #lookAtMany(
+    tx: ReadTransaction,
+    rows: readonly Row[],
+    look: (tx: ReadTransaction, row: Row) => Promise<void>,
+  ): Promise<number> {
+    const began = this.#runtime.monotonic()
+    let looked = 0
+    for (const row of rows) {
+      await this.#look(tx, row, look)
+      looked += 1
+      if (this.#runtime.monotonic() - began > CHECK_PAGE_MS_MAX) break
+    }
+    return looked
   }
 
   async #look(

@@ -23,9 +23,10 @@ import type {
   StreamsOptions,
 } from './contract.ts'
 import type { EventShape, RecordedEvent } from './event.ts'
-import { checkExpectedVersion } from './expected-version.ts'
+import { checkAppendOptions, checkExpectedVersion } from './expected-version.ts'
 import type { StoreHost } from './host.ts'
 import type { Keyspace } from './keyspace.ts'
+import { onlyNames } from './known-names.ts'
 import { joinPlace, type Place } from './place.ts'
 import { checkStreamId, checkWritableStreamId, prepareEvents } from './prepared-event.ts'
 import { RecordEncoder } from './record.ts'
@@ -87,9 +88,12 @@ class LayeredStore implements EventStore {
     return {
       id,
       read: source.read,
-      append: async (events, { expectedVersion = 'any', signal } = {}) => {
-        const append = { streamId: id, events, expectedVersion } as StreamAppend
-        const [result] = await this.append([append], signal && { signal })
+      append: async (events, options = {}) => {
+        this.#assertOpen()
+        checkAppendOptions(options)
+        const { expectedVersion = 'any', signal } = options
+        const append = prepareAppend({ streamId: id, events, expectedVersion } as StreamAppend)
+        const [result] = await this.#appender.append({ appends: [append], conditions: [], signal })
         return result!
       },
       event: (version) => source.read({ from: version, to: version }).first(),
@@ -116,10 +120,12 @@ class LayeredStore implements EventStore {
 
   async append(appends: readonly StreamAppend[], options: MultiAppendOptions = {}): Promise<AppendResult[]> {
     this.#assertOpen()
+    checkMultiAppendOptions(options)
     const { conditions = [], signal } = options
-    for (const { streamId, expectedVersion } of conditions) {
-      checkStreamId(streamId)
-      checkExpectedVersion(expectedVersion)
+    for (const condition of conditions) {
+      checkCondition(condition)
+      checkStreamId(condition.streamId)
+      checkExpectedVersion(condition.expectedVersion)
     }
     return this.#appender.append({ appends: prepareAppends(appends), conditions, signal })
   }
@@ -152,7 +158,7 @@ class LayeredStore implements EventStore {
 
   async check(options?: CheckOptions): Promise<CheckReport> {
     this.#assertOpen()
-    return checkStore(this.kv, this.#host.keys, options)
+    return checkStore(this.#host, options)
   }
 
   close(): Promise<void> {
@@ -180,18 +186,31 @@ class LayeredStore implements EventStore {
   }
 }
 
+const checkMultiAppendOptions = onlyNames(
+  'The options of an append to several streams',
+  'conditions',
+  'signal',
+)
+const checkStreamAppend = onlyNames('An append to several streams', 'streamId', 'events', 'expectedVersion')
+const checkCondition = onlyNames('A condition', 'streamId', 'expectedVersion')
+
 /** Checks an append to several streams. @throws InvalidArgumentError, LimitExceededError, UnserializableError */
 function prepareAppends(appends: readonly StreamAppend[]): SessionAppend[] {
   if (appends.length > APPEND_STREAMS_MAX) {
     throw new LimitExceededError('An append', APPEND_STREAMS_MAX, appends.length, 'streams')
   }
-  const prepared = appends.map(({ streamId, events, expectedVersion = 'any' }) => {
-    checkWritableStreamId(streamId)
-    checkExpectedVersion(expectedVersion)
-    return { streamId, events: prepareEvents(events), expectedVersion }
+  const prepared = appends.map((append) => {
+    checkStreamAppend(append)
+    return prepareAppend(append)
   })
   if (prepared.length > 1) checkTogether(prepared)
   return prepared
+}
+
+function prepareAppend({ streamId, events, expectedVersion = 'any' }: StreamAppend): SessionAppend {
+  checkWritableStreamId(streamId)
+  checkExpectedVersion(expectedVersion)
+  return { streamId, events: prepareEvents(events), expectedVersion }
 }
 
 function checkTogether(appends: readonly SessionAppend[]): void {

@@ -50,7 +50,7 @@ export interface RecordedFields {
   readonly version: number
   /** When it happened: what the caller said, else `recordedAt`. */
   readonly time: Date
-  /** Tags in order of their bytes. */
+  /** Tags, each once, in the order of their UTF-16 code units. */
   readonly tags: readonly string[]
 }
 

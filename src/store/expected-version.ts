@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Violation } from '../errors.ts'
 import type { ExpectedVersion } from './contract.ts'
+import { onlyNames } from './known-names.ts'
 
 /** What an expectation is held against. */
 export interface ObservedStream {
@@ -9,6 +10,13 @@ export interface ObservedStream {
   /** Whether the stream was ever created or written. */
   readonly exists: boolean
 }
+
+/** Checks the names of an append's options. @throws InvalidArgumentError */
+export const checkAppendOptions: (options: object) => void = onlyNames(
+  'The options of an append',
+  'expectedVersion',
+  'signal',
+)
 
 /** Checks what a caller passed as an expected version. @throws InvalidArgumentError */
 export function checkExpectedVersion(expected: unknown): asserts expected is ExpectedVersion {

@@ -6,6 +6,7 @@ import type { EventStore, EventStoreOptions } from './contract.ts'
 import { makeEventStore } from './event-store.ts'
 import { claimFormat } from './format.ts'
 import { keyspaceOf } from './keyspace.ts'
+import { onlyNames } from './known-names.ts'
 
 /** The directory of a store that was given none. */
 const DEFAULT_DIRECTORY = ['eventdb']
@@ -24,6 +25,16 @@ export interface OpenEventStoreOptions extends EventStoreOptions {
   readonly runtime?: Runtime
 }
 
+const checkOptions = onlyNames(
+  'The options of openEventStore',
+  'directory',
+  'create',
+  'engine',
+  'mode',
+  'runtime',
+  'eventBytesMax',
+)
+
 /**
  * Opens an event store: in a folder (made if need be), in memory (`':memory:'`), or over a key-value store that the
  * caller opened and will close.
@@ -40,6 +51,7 @@ export async function openEventStore(
   where: string | KeyValueStore,
   options: OpenEventStoreOptions = {},
 ): Promise<EventStore> {
+  checkOptions(options)
   const ownsKv = typeof where === 'string'
   const kv = ownsKv ? await openPlace(where, options) : where
   try {

@@ -9,6 +9,7 @@ import {
 import { uuid } from '../tuple/uuid.ts'
 import type { EventShape, NewEvent } from './event.ts'
 import { encodeJson } from './json.ts'
+import { onlyNames } from './known-names.ts'
 import { checkName, compareCodePoints } from './text.ts'
 
 /** How the ids of streams begin that tell of another stream. */
@@ -40,9 +41,10 @@ export function prepareEvents(events: NewEvent | readonly NewEvent[]): PreparedE
   return prepared
 }
 
+const checkFields = onlyNames('An event', 'type', 'data', 'metadata', 'id', 'time', 'tags')
+
 function prepare(event: NewEvent<EventShape>, path: string): PreparedEvent {
-  if (typeof event !== 'object' || event === null)
-    throw new InvalidArgumentError('An event must be an object', { event })
+  checkFields(event)
   checkName(event.type, 'The type of an event', EVENT_TYPE_BYTES_MAX)
   return {
     type: event.type,

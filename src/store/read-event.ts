@@ -1,5 +1,6 @@
 import type { Reader } from '../kv/contract.ts'
-import { isChunkedRow, readChunks } from './chunks.ts'
+import { READ_PAGE_BYTES } from '../limits.ts'
+import { chunkedLength, isChunkedRow, readChunks } from './chunks.ts'
 import type { RecordedEvent } from './event.ts'
 import type { Keyspace } from './keyspace.ts'
 import { recordedEvent } from './stored-event.ts'
@@ -23,4 +24,31 @@ export function decodeLogRow(
 ): RecordedEvent | Promise<RecordedEvent> {
   if (!isChunkedRow(row)) return recordedEvent(row, stamp)
   return readChunks(tx, keys, stamp, row).then((record) => recordedEvent(record, stamp))
+}
+
+/** A row of the log that was found. */
+export interface FoundRow {
+  readonly stamp: Uint8Array
+  readonly row: Uint8Array
+}
+
+/** Events that were read together. */
+export interface EventPage {
+  readonly events: readonly RecordedEvent[]
+  /** Whether it ends before the rows do, because the events are large. */
+  readonly isCut: boolean
+}
+
+/** Decodes rows in turn, until their events have become too many bytes to be held at a time. @throws CorruptionError */
+export async function decodePage(tx: Reader, keys: Keyspace, rows: readonly FoundRow[]): Promise<EventPage> {
+  const events: RecordedEvent[] = []
+  let bytes = 0
+  for (const { stamp, row } of rows) {
+    const decoded = decodeLogRow(tx, keys, stamp, row)
+    // Nearly all events are there at once; waiting costs more than decoding.
+    events.push(decoded instanceof Promise ? await decoded : decoded)
+    bytes += isChunkedRow(row) ? chunkedLength(row) : row.length
+    if (bytes >= READ_PAGE_BYTES) break
+  }
+  return { events, isCut: events.length < rows.length }
 }

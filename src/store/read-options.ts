@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '../errors.ts'
 import { firstPositionAt } from '../kv/stamp.ts'
 import type { ReadOptions } from './contract.ts'
+import { onlyNames } from './known-names.ts'
 import type { ReadShape } from './paged-read.ts'
 
 /** Versions from the first to the last, both inclusive. */
@@ -16,6 +17,24 @@ export interface PositionBounds {
 }
 
 const POSITION_MAX = 2n ** 63n - 1n
+
+const SHAPE = ['limit', 'direction', 'signal'] as const
+const BOUNDS = ['from', 'after', 'to', 'before'] as const
+
+/** Checks the names of the options for reading a stream. @throws InvalidArgumentError */
+export const checkStreamReadOptions: (options: object) => void = onlyNames(
+  'The options of a read',
+  ...BOUNDS,
+  ...SHAPE,
+)
+
+/** Checks the names of the options for reading everything. @throws InvalidArgumentError */
+export const checkAllReadOptions: (options: object) => void = onlyNames(
+  'The options of a read',
+  ...BOUNDS,
+  ...SHAPE,
+  'system',
+)
 
 /** Checks limit and direction. @throws InvalidArgumentError */
 export function shapeOf(options: ReadOptions<unknown>): ReadShape {
@@ -65,7 +84,7 @@ function checked<Bound>(
   isBound: (bound: unknown) => boolean,
   kind: string,
 ): Pick<ReadOptions<Bound>, 'from' | 'after' | 'to' | 'before'> {
-  for (const name of ['from', 'after', 'to', 'before'] as const) {
+  for (const name of BOUNDS) {
     const bound = options[name]
     if (bound !== undefined && !isBound(bound)) {
       throw new InvalidArgumentError(`"${name}" must be ${kind}, not ${String(bound)}`, { [name]: bound })

@@ -4,7 +4,7 @@ import { READ_PAGE_EVENTS, READ_PAGE_EVENTS_FIRST } from '../limits.ts'
 import type { RecordedEvent } from './event.ts'
 import type { Keyspace } from './keyspace.ts'
 import type { NextPage, ReadShape } from './paged-read.ts'
-import { decodeLogRow } from './read-event.ts'
+import { decodePage, type EventPage } from './read-event.ts'
 import type { VersionBounds } from './read-options.ts'
 import { isPlaceOf } from './stored-event.ts'
 import { checkedStamp, numberOf } from './stream-rows.ts'
@@ -32,18 +32,22 @@ export function streamPages(
     const page = await onSnapshot(async (tx) => {
       number ??= await numberOf(tx, keys, streamId)
       return number === undefined
-        ? []
+        ? NO_EVENTS
         : readPage(tx, keys, streamId, number, { first, last }, wanted, shape.backwards)
     })
-    left = page.length < wanted ? 0 : left - page.length
+    const { events } = page
+    left = events.length < wanted && !page.isCut ? 0 : left - events.length
     pageEvents = READ_PAGE_EVENTS
-    const end = page.at(-1)?.version ?? 0
+    const end = events.at(-1)?.version ?? 0
     if (shape.backwards) last = end - 1
     else first = end + 1
-    return page
+    return events
   }
 }
 
+const NO_EVENTS: EventPage = { events: [], isCut: false }
+
+/** Reads what rows of the stream's index point to, and makes sure that it is what they mean. */
 async function readPage(
   tx: Reader,
   keys: Keyspace,
@@ -52,25 +56,22 @@ async function readPage(
   { first, last }: VersionBounds,
   limit: number,
   reverse: boolean,
-): Promise<RecordedEvent[]> {
-  const rows = await tx.getRange(keys.streamRange(number, first, last), { limit, reverse }).toArray()
-  const stamps = rows.map(({ value }) => checkedStamp(value))
-  const found = await tx.getMany(stamps.map((stamp) => keys.logKey(stamp)))
-  const id = encodeId(streamId)
-  const events: RecordedEvent[] = []
-  for (let index = 0; index < rows.length; index += 1) {
-    const { version } = keys.placeOfStreamKey(rows[index]!.key)
-    const row = found[index]
-    const decoded = row === undefined ? undefined : decodeLogRow(tx, keys, stamps[index]!, row)
-    const event = decoded instanceof Promise ? await decoded : decoded
-    if (event === undefined || !isPlaceOf(event, id, version)) throw misled(streamId, version, event)
-    events.push(event)
+): Promise<EventPage> {
+  const index = await tx.getRange(keys.streamRange(number, first, last), { limit, reverse }).toArray()
+  const versions = index.map(({ key }) => keys.placeOfStreamKey(key).version)
+  const stamps = index.map(({ value }) => checkedStamp(value))
+  const rows = await tx.getMany(stamps.map((stamp) => keys.logKey(stamp)))
+  const found = stamps.map((stamp, at) => {
+    const row = rows[at]
+    if (row === undefined) throw misled(streamId, versions[at]!, undefined)
+    return { stamp, row }
+  })
+  const page = await decodePage(tx, keys, found)
+  const id = new TextEncoder().encode(streamId)
+  for (const [at, event] of page.events.entries()) {
+    if (!isPlaceOf(event, id, versions[at]!)) throw misled(streamId, versions[at]!, event)
   }
-  return events
-}
-
-function encodeId(streamId: string): Uint8Array {
-  return new TextEncoder().encode(streamId)
+  return page
 }
 
 function misled(streamId: string, version: number, event: RecordedEvent | undefined): CorruptionError {

@@ -21,7 +21,9 @@ const HAS_TAGS = 0x02
 const METADATA_SHIFT = 2
 const DATA_SHIFT = 4
 const KIND_MASK = 0x03
-const KNOWN_FLAGS = 0x3f
+/** The caller supplied the id, so there is a row by which it can be found. */
+const HAS_CALLER_ID = 0x40
+const KNOWN_FLAGS = 0x7f
 /** How a payload is to be decoded. */
 export const KIND_NONE = 0
 /** UTF-8 JSON. */
@@ -41,6 +43,7 @@ const encoder = new TextEncoder()
 /** Where the parts of a record are. */
 export interface RecordParts {
   readonly version: number
+  readonly hasCallerId: boolean
   readonly idAt: number
   readonly typeAt: number
   readonly typeEnd: number
@@ -170,6 +173,7 @@ function findParts(bytes: Uint8Array, end: number): RecordParts {
   if (metadataEnd > end) throw new CorruptionError('A stored event is shorter than it says')
   return {
     version,
+    hasCallerId: (flags & HAS_CALLER_ID) !== 0,
     idAt: ID_AT,
     typeAt,
     typeEnd,
@@ -239,6 +243,7 @@ class Cursor {
 function flagsOf(event: PreparedEvent): number {
   return (
     (event.timeMs === undefined ? 0 : HAS_TIME) |
+    (event.id === undefined ? 0 : HAS_CALLER_ID) |
     (event.tags.length === 0 ? 0 : HAS_TAGS) |
     (kindOf(event.metadata) << METADATA_SHIFT) |
     (kindOf(event.data) << DATA_SHIFT)

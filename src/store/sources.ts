@@ -4,7 +4,14 @@ import type { Keyspace } from './keyspace.ts'
 import { type NextPage, pagedRead, type ReadShape } from './paged-read.ts'
 import { checkStreamId, isSystemStream } from './prepared-event.ts'
 import { logPages } from './read-all.ts'
-import { positionBounds, shapeOf, type VersionBounds, versionBounds } from './read-options.ts'
+import {
+  checkAllReadOptions,
+  checkStreamReadOptions,
+  positionBounds,
+  shapeOf,
+  type VersionBounds,
+  versionBounds,
+} from './read-options.ts'
 import { type OnSnapshot, streamPages } from './read-stream.ts'
 import type { StoreSession } from './session.ts'
 
@@ -15,6 +22,7 @@ export function allSource(
 ): EventSource<RecordedEvent, AllReadOptions> {
   return {
     read: (options = {}) => {
+      checkAllReadOptions(options)
       const bounds = positionBounds(options)
       return pagedRead(shapeOf(options), (shape) =>
         logPages(onSnapshot, keys, bounds, shape, options.system ?? false, options.signal),
@@ -32,6 +40,7 @@ export function streamSource(
   checkStreamId(id)
   return {
     read: (options = {}) => {
+      checkStreamReadOptions(options)
       const bounds = versionBounds(options)
       return pagedRead(shapeOf(options), (shape) =>
         streamPages(onSnapshot, keys, id, bounds, shape, options.signal),
@@ -47,6 +56,7 @@ export function allSourceIn(
 ): EventSource<TransactionEvent, AllReadOptions> {
   return {
     read: (options = {}) => {
+      checkAllReadOptions(options)
       const bounds = positionBounds(options)
       // Own events have no position yet, but it will be higher than any that can be named.
       const reachesEnd = options.to === undefined && options.before === undefined
@@ -72,6 +82,7 @@ export function streamSourceIn(
   checkStreamId(id)
   return {
     read: (options = {}) => {
+      checkStreamReadOptions(options)
       const bounds = versionBounds(options)
       const own = (): readonly PendingEvent[] =>
         session.pendingEvents(id).filter(({ version }) => isWithin(version, bounds))

@@ -1,6 +1,7 @@
 import type { ReadTransaction, Transaction } from '../kv/contract.ts'
 import { positionOf } from '../kv/stamp.ts'
 import type {
+  AppendOptions,
   AppendResult,
   CreateStreamOptions,
   ReadonlyStream,
@@ -9,7 +10,7 @@ import type {
   Stream,
 } from './contract.ts'
 import type { EventShape, NewEvent, RecordedEvent, TransactionEvent } from './event.ts'
-import { checkExpectedVersion } from './expected-version.ts'
+import { checkAppendOptions, checkExpectedVersion } from './expected-version.ts'
 import type { StoreHost } from './host.ts'
 import type { Sessions } from './place.ts'
 import { checkWritableStreamId, prepareEvents } from './prepared-event.ts'
@@ -81,7 +82,7 @@ function streamIn<E extends EventShape>(
   return {
     id,
     read: source.read,
-    append: (events, { expectedVersion = 'any' } = {}) => appendIn(session, id, events, expectedVersion),
+    append: (events, options = {}) => appendIn(session, id, events, options),
     event: (version) => source.read({ from: version, to: version }).first(),
     exists: async () => (await session.stream(id)).exists,
     info: () => readInfo(session.tx, host, id),
@@ -97,8 +98,10 @@ async function appendIn(
   session: StoreSession,
   streamId: string,
   events: NewEvent | readonly NewEvent[],
-  expectedVersion: unknown,
+  options: AppendOptions,
 ): Promise<AppendResult<undefined>> {
+  checkAppendOptions(options)
+  const { expectedVersion = 'any' } = options
   checkWritableStreamId(streamId)
   checkExpectedVersion(expectedVersion)
   const [appended] = await session.append([{ streamId, events: prepareEvents(events), expectedVersion }], [])

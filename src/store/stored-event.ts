@@ -29,6 +29,11 @@ export function isSystemEvent(event: RecordedEvent): boolean {
   return StoredEvent.isSystem(event as unknown as StoredEvent)
 }
 
+/** The 16 bytes of an event's id if the caller supplied it. */
+export function callerIdOf(event: RecordedEvent): Uint8Array | undefined {
+  return StoredEvent.callerId(event as unknown as StoredEvent)
+}
+
 /** Whether an event is this version of the stream with this id, in UTF-8: told from its bytes. */
 export function isPlaceOf(event: RecordedEvent, streamId: Uint8Array, version: number): boolean {
   return event.version === version && StoredEvent.isIn(event as unknown as StoredEvent, streamId)
@@ -55,6 +60,11 @@ class StoredEvent {
 
   static isSystem(event: StoredEvent): boolean {
     return event.#bytes[event.#parts.streamAt] === 0x24
+  }
+
+  static callerId(event: StoredEvent): Uint8Array | undefined {
+    const { hasCallerId, idAt } = event.#parts
+    return hasCallerId ? event.#bytes.subarray(idAt, idAt + 16) : undefined
   }
 
   static isIn(event: StoredEvent, streamId: Uint8Array): boolean {

@@ -34,9 +34,11 @@ export async function createStream(
   metadata: JsonObject,
 ): Promise<void> {
   checkMap(metadata)
-  const { exists, version } = await session.stream(streamId)
-  if (exists) throw new StreamExistsError(streamId, version)
-  await changeMetadata(host, session, streamId, CREATED, metadata)
+  await inTurn(session, async () => {
+    const { exists, version } = await session.stream(streamId)
+    if (exists) throw new StreamExistsError(streamId, version)
+    await changeMetadata(host, session, streamId, CREATED, metadata)
+  })
 }
 
 /** Changes the user's map of a stream, and creates the stream if need be. Returns the new map. */
@@ -47,7 +49,7 @@ export async function setMetadata(
   patch: MetadataPatch,
 ): Promise<JsonObject> {
   checkMap(patch)
-  return changeMetadata(host, session, streamId, METADATA_CHANGED, patch)
+  return inTurn(session, () => changeMetadata(host, session, streamId, METADATA_CHANGED, patch))
 }
 
 /** The user's map of a stream; empty if there is none. */
@@ -87,6 +89,18 @@ async function endStamps(tx: Reader, keys: Keyspace, number: number | undefined)
   )
   return ends.flat().map(({ value }) => checkedStamp(value))
 }
+
+/** A change reads before it writes, so those that a body makes side by side take turns. */
+function inTurn<T>(session: StoreSession, change: () => Promise<T>): Promise<T> {
+  const turn = (lastTurns.get(session) ?? Promise.resolve()).then(change)
+  lastTurns.set(
+    session,
+    turn.catch(() => {}),
+  )
+  return turn
+}
+
+const lastTurns = new WeakMap<StoreSession, Promise<unknown>>()
 
 async function changeMetadata(
   host: StoreHost,

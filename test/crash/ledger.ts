@@ -1,6 +1,7 @@
 import type { EventStore, RecordedEvent } from 'eventdb'
 import { expect } from 'vitest'
 import { type GroupEvent, type GroupReport, hashOf } from '../support/appended-group.ts'
+import { firstDifference } from '../support/first-difference.ts'
 
 type Found = RecordedEvent<GroupEvent>
 
@@ -45,10 +46,11 @@ export class Ledger {
   async lookAtEverything(store: EventStore): Promise<void> {
     const found: Entry[] = []
     for await (const event of store.all.read()) found.push(entryOf(event as Found))
-    expect(found).toEqual(this.#entries)
-    const heads = new Map<string, number>()
-    for await (const { streamId, version } of store.streams()) heads.set(streamId, version)
-    expect(heads).toEqual(new Map([...this.#heads].sort(([a], [b]) => (a < b ? -1 : 1))))
+    expect(firstDifference(found, this.#entries)).toBeUndefined()
+    const heads: [string, number][] = []
+    for await (const { streamId, version } of store.streams()) heads.push([streamId, version])
+    const expected = [...this.#heads].sort(([one], [other]) => (one < other ? -1 : 1))
+    expect(firstDifference(heads, expected)).toBeUndefined()
   }
 
   async #readOn(store: EventStore): Promise<Found[]> {

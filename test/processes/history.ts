@@ -1,5 +1,6 @@
 import { type EventStore, openEventStore } from 'eventdb'
 import { expect } from 'vitest'
+import { firstDifference } from '../support/first-difference.ts'
 import { type AcknowledgedReport, COUNTERS, type SeenEvent } from '../support/written-history.ts'
 
 /** The engines that several processes may share. */
@@ -10,24 +11,28 @@ export type Engine = (typeof ENGINES)[number]
 
 /**
  * Looks at a store after several processes have written to it: every acknowledged append is there once, where it was said to be;
- * nothing else is there; no increment was lost; who expected a version got the next one; and `check` finds nothing.
+ * nothing else is there; no increment was lost; who expected a version got the next one; a tailing process has seen exactly this,
+ * in this order; and `check` finds nothing.
  */
 export async function lookAtHistory(
   folder: string,
   engine: Engine,
   acknowledged: readonly AcknowledgedReport[],
-): Promise<readonly SeenEvent[]> {
+  seen: readonly SeenEvent[],
+): Promise<void> {
   await using store = await openEventStore(folder, { engine })
   const log = await store.all.read().toArray()
   const places = log.map((event) => [(event.data as { id: string }).id, event.streamId, event.version])
-  expect(places.map(String).sort()).toEqual(acknowledged.flatMap(placesOf).sort())
+  const expected = acknowledged.flatMap(placesOf).sort()
+  expect(firstDifference(places.map(String).sort(), expected)).toBeUndefined()
   for (const { streamId, version, data } of log) {
     const { value } = data as { value?: number }
     if (value !== undefined) expect([streamId, value]).toEqual([streamId, version])
   }
   await expectCounters(store, acknowledged)
   expect((await store.check()).problems).toEqual([])
-  return log.map(({ position, streamId, version }) => [`${position}`, streamId, version])
+  const order = log.map(({ position, streamId, version }): SeenEvent => [`${position}`, streamId, version])
+  expect(firstDifference(seen, order), 'what a tailing process has seen').toBeUndefined()
 }
 
 function placesOf({ id, streamId, firstVersion, lastVersion }: AcknowledgedReport): string[] {

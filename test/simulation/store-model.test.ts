@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import {
+  type AppendOptions,
   type AppendResult,
   type EventDbError,
   type EventStore,
@@ -8,6 +9,7 @@ import {
   type NewEvent,
   openEventStore,
   type StoreTransaction,
+  type StreamCondition,
   WrongExpectedVersionError,
 } from 'eventdb'
 import { seededRandom } from 'eventdb/testing'
@@ -74,7 +76,7 @@ async function takeStep(world: World): Promise<void> {
 
 async function appendToOne(world: World, store: EventStore): Promise<void> {
   const append = randomAppend(world)
-  const real = outcomeOf(store.stream(append.streamId).append(append.events, append))
+  const real = outcomeOf(store.stream(append.streamId).append(append.events, versionOf(append)))
   await assertSame(world, store, await real, world.oracle.append([append]))
 }
 
@@ -82,7 +84,7 @@ async function appendToSeveral(world: World, store: EventStore): Promise<void> {
   const appends = some(world, 3, () => randomAppend(world)).filter(
     ({ streamId }, index, all) => all.findIndex((other) => other.streamId === streamId) === index,
   )
-  const conditions = some(world, 2, () => randomAppend(world))
+  const conditions = some(world, 2, () => conditionOf(randomAppend(world)))
   const real = await outcomeOf(store.append(appends, { conditions }))
   await assertSame(world, store, real, world.oracle.append(appends, conditions))
 }
@@ -91,7 +93,9 @@ async function appendToSeveral(world: World, store: EventStore): Promise<void> {
 async function appendTogether(world: World, store: EventStore): Promise<void> {
   const appends = some(world, 6, () => randomAppend(world))
   const real = await Promise.all(
-    appends.map((append) => outcomeOf(store.stream(append.streamId).append(append.events, append))),
+    appends.map((append) =>
+      outcomeOf(store.stream(append.streamId).append(append.events, versionOf(append))),
+    ),
   )
   for (const [index, append] of appends.entries())
     await assertSame(world, store, real[index]!, world.oracle.append([append]))
@@ -218,7 +222,7 @@ function randomOperation(world: World): (tx: StoreTransaction, oracle: StoreOrac
       const real = await outcomeOf(
         tx
           .stream(append.streamId)
-          .append(append.events, append)
+          .append(append.events, versionOf(append))
           .then((one) => [one]),
       )
       assert.deepEqual(withoutPositions(real), withoutPositions(oracle.append([append])))
@@ -250,6 +254,16 @@ function randomOperation(world: World): (tx: StoreTransaction, oracle: StoreOrac
 }
 
 /** Mostly new events; often with ids, which are few, and sometimes a piece of what is there already. */
+/** An append's expected version, as the options of a call. */
+function versionOf({ expectedVersion }: ModelAppend): AppendOptions {
+  return { expectedVersion }
+}
+
+/** An append's expected version, as a condition. */
+function conditionOf({ streamId, expectedVersion }: ModelAppend): StreamCondition {
+  return { streamId, expectedVersion }
+}
+
 function randomAppend(world: World): ModelAppend {
   const { random, oracle } = world
   const streamId = pick(world, STREAMS)

@@ -29,6 +29,7 @@ export function startChild<Report>(script: string, ...args: readonly string[]): 
   const reports: Report[] = []
   let waiting: Waiting<Report>[] = []
   let [unfinished, complaint] = ['', '']
+  let end: string | undefined
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     const lines = (unfinished + text).split('\n')
     unfinished = lines.pop()!
@@ -46,7 +47,7 @@ export function startChild<Report>(script: string, ...args: readonly string[]): 
   const ended = new Promise<void>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code, signal) => {
-      const end = `${script} ended with ${signal ?? code}. ${complaint}`
+      end = `${script} ended with ${signal ?? code}. ${complaint}`
       for (const { reject: rejectWaiting } of waiting) rejectWaiting(new Error(end))
       if (code === 0 || signal === 'SIGKILL') resolve()
       else reject(new Error(end))
@@ -56,6 +57,7 @@ export function startChild<Report>(script: string, ...args: readonly string[]): 
   const reported = (matches: (report: Report) => boolean): Promise<Report> => {
     const made = reports.find(matches)
     if (made !== undefined) return Promise.resolve(made)
+    if (end !== undefined) return Promise.reject(new Error(end))
     const promise = new Promise<Report>((resolve, reject) => {
       waiting.push({ matches, resolve, reject })
     })

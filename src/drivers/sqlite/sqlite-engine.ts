@@ -46,7 +46,13 @@ class SqliteEngine implements Engine {
     this.#file = file
     this.#writer = this.#guard('opening', () => {
       const handle = this.#open(WRITER_CACHE_KIB)
-      prepareSchema(handle, file)
+      try {
+        prepareSchema(handle, file)
+      } catch (error) {
+        // Closing takes away what SQLite has put beside the file.
+        handle.close()
+        throw error
+      }
       handle.exec('PRAGMA busy_timeout = 0')
       return new SqliteConnection(handle, 'BEGIN IMMEDIATE')
     })

@@ -70,12 +70,16 @@ const DAMAGES: Readonly<Record<string, readonly [readonly string[], Damage]>> = 
     ['number-not-given'],
     async (tx, keys) => tx.set(keys.streamNumbers, encodeNumber(1)),
   ],
+  'an event id that cannot be found': [
+    ['event-id-missing'],
+    async (tx, keys, rows) => tx.clear((await rows(keys.eventIds()))[0]!.key),
+  ],
   'an event id that leads to another event': [
-    ['event-id-wrong'],
+    ['event-id-missing', 'event-id-wrong'],
     async (tx, keys, rows) => tx.set((await rows(keys.eventIds()))[0]!.key, encodeNumber(1)),
   ],
   'an event id that leads to no event': [
-    ['event-id-wrong'],
+    ['event-id-missing', 'event-id-wrong'],
     async (tx, keys, rows) => tx.set((await rows(keys.eventIds()))[0]!.key, encodeNumber(77)),
   ],
   'a chunk removed': [['damaged'], async (tx, keys, rows) => tx.clear((await rows(keys.chunks()))[1]!.key)],

@@ -78,8 +78,8 @@ export function transactionLaws({ law }: StoreLaws): void {
         [undefined, undefined, { m: 1 }, 'a'],
       )
       assert.equal(typeof (await tx.stream('a').event(2))!.position, 'bigint')
-      const bounded = tx.all.read({ to: 2n ** 63n - 1n })
-      assert.deepEqual(await dataOf(bounded), [1, 2], 'own events are beyond every position')
+      for (const bound of [{ to: 2n ** 63n - 1n }, { before: 2n ** 63n - 1n }])
+        assert.deepEqual(await dataOf(tx.all.read(bound)), [1, 2], 'own events are beyond every position')
     })
     const events = await store.all.read().toArray()
     assert.ok(events.every(({ position }) => typeof position === 'bigint'))
@@ -173,6 +173,30 @@ export function transactionLaws({ law }: StoreLaws): void {
     )
     assert.equal(attempts, 3)
     assert.equal(await store.stream('t').exists(), false)
+  })
+
+  law('tx may do several things side by side, and each sees what was called before it', async ({ store }) => {
+    await store.stream('a').append(counted(1))
+    await store.transact(async (tx) => {
+      const [results, maps] = await Promise.all([
+        Promise.all(numbers(2, 9).map((n) => tx.stream(n % 2 === 0 ? 'a' : 'new').append(counted(1, n)))),
+        Promise.all(numbers(1, 3).map((n) => tx.stream('s').setMetadata({ [`k${n}`]: n }))),
+      ])
+      assert.deepEqual(
+        results.map(({ lastVersion }) => lastVersion),
+        [2, 1, 3, 2, 4, 3, 5, 4],
+      )
+      assert.deepEqual(maps, [{ k1: 1 }, { k1: 1, k2: 2 }, { k1: 1, k2: 2, k3: 3 }])
+      const creations = await Promise.allSettled([1, 2].map(() => tx.createStream('created')))
+      assert.deepEqual(
+        creations.map(({ status }) => status),
+        ['fulfilled', 'rejected'],
+      )
+    })
+    assert.deepEqual(await dataIn(store, 'a'), [1, 2, 4, 6, 8])
+    assert.deepEqual(await dataIn(store, 'new'), [3, 5, 7, 9])
+    assert.equal((await store.stream('$$s').read().toArray()).length, 3)
+    assert.equal((await store.stream('$$created').read().toArray()).length, 1)
   })
 
   law('within() lays the store over a key-value transaction, as often as one likes', async ({ store }) => {
