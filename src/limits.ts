@@ -84,6 +84,8 @@ export const HEAD_CACHE_STREAMS_MAX: number = 100_000
 export const STREAM_NUMBER_BLOCK_MIN: number = 16
 /** Most stream numbers that a process takes from the store at a time. */
 export const STREAM_NUMBER_BLOCK_MAX: number = 4_096
+/** How often a read or an append begins again because the process stood still for seconds in the middle of it. */
+export const STANDSTILLS_MAX: number = 3
 /** Events that a read fetches at a time. */
 export const READ_PAGE_EVENTS: number = 512
 /** Events that a read fetches first, as many reads want few. */

@@ -3,10 +3,16 @@ import {
   IdempotencyConflictError,
   LimitExceededError,
   TransactionTooLargeError,
+  TransactionTooOldError,
   WrongExpectedVersionError,
 } from '../errors.ts'
 import type { Commit, Transaction } from '../kv/contract.ts'
-import { APPEND_BATCH_BYTES_MAX, APPEND_BATCH_EVENTS_MAX, APPEND_BATCH_MAX } from '../limits.ts'
+import {
+  APPEND_BATCH_BYTES_MAX,
+  APPEND_BATCH_EVENTS_MAX,
+  APPEND_BATCH_MAX,
+  STANDSTILLS_MAX,
+} from '../limits.ts'
 import type { AppendResult } from './contract.ts'
 import type { StoreHost } from './host.ts'
 import type { Payload } from './prepared-event.ts'
@@ -92,7 +98,7 @@ export class Appender {
     return this.#queue.splice(0, taken)
   }
 
-  async #commit(batch: readonly Waiting[]): Promise<void> {
+  async #commit(batch: readonly Waiting[], triesLeft: number = STANDSTILLS_MAX): Promise<void> {
     try {
       let verdicts: Verdict[] = []
       let commit: Commit | undefined
@@ -104,7 +110,9 @@ export class Appender {
       })
       for (const [index, waiting] of batch.entries()) settle(waiting, verdicts[index]!, commit!)
     } catch (error) {
-      await this.#fail(batch, error)
+      // The process has stood still, as nothing else makes this transaction old. The next one will be young again.
+      if (error instanceof TransactionTooOldError && triesLeft > 0) await this.#commit(batch, triesLeft - 1)
+      else await this.#fail(batch, error)
     }
   }
 

@@ -27,6 +27,7 @@ import { checkAppendOptions, checkExpectedVersion } from './expected-version.ts'
 import type { StoreHost } from './host.ts'
 import type { Keyspace } from './keyspace.ts'
 import { onlyNames } from './known-names.ts'
+import { onSnapshot } from './on-snapshot.ts'
 import { joinPlace, type Place } from './place.ts'
 import { checkStreamId, checkWritableStreamId, prepareEvents } from './prepared-event.ts'
 import { RecordEncoder } from './record.ts'
@@ -182,7 +183,7 @@ class LayeredStore implements EventStore {
 
   readonly #onSnapshot = async <T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> => {
     this.#assertOpen()
-    return this.kv.readTransact(body)
+    return onSnapshot(this.kv, body)
   }
 }
 

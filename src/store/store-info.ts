@@ -2,6 +2,7 @@ import { positionOf, timeOfPosition } from '../kv/stamp.ts'
 import type { StoreInfo } from './contract.ts'
 import { FORMAT } from './format.ts'
 import type { StoreHost } from './host.ts'
+import { onSnapshot } from './on-snapshot.ts'
 import { isSystemStream } from './prepared-event.ts'
 import { listStreams } from './stream-list.ts'
 
@@ -33,7 +34,7 @@ export async function readStoreInfo(host: StoreHost, signal: AbortSignal | undef
 }
 
 function endOfLog({ kv, keys }: StoreHost, reverse: boolean): Promise<bigint | undefined> {
-  return kv.readTransact(async (tx) => {
+  return onSnapshot(kv, async (tx) => {
     const [row] = await tx.getRange(keys.log(), { limit: 1, reverse }).toArray()
     return row === undefined ? undefined : positionOf(keys.stampOfLogKey(row.key))
   })

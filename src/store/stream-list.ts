@@ -3,6 +3,7 @@ import type { KeyValueStore, ReadTransaction } from '../kv/contract.ts'
 import { READ_PAGE_EVENTS } from '../limits.ts'
 import type { StreamEntry, StreamsOptions } from './contract.ts'
 import type { Keyspace } from './keyspace.ts'
+import { onSnapshot } from './on-snapshot.ts'
 import { isSystemStream } from './prepared-event.ts'
 import { decodeNumber } from './small-values.ts'
 import { headOf } from './stream-rows.ts'
@@ -24,7 +25,7 @@ export async function* listStreams(
   let after = options.after
   for (let left = limit; left > 0; ) {
     signal?.throwIfAborted()
-    const page = await kv.readTransact((tx) => readPage(tx, keys, prefix, after))
+    const page = await onSnapshot(kv, (tx) => readPage(tx, keys, prefix, after))
     for (const entry of page) {
       if (isSystemStream(entry.streamId) && !system) continue
       yield entry

@@ -1,5 +1,4 @@
-import { setImmediate, setTimeout } from 'node:timers/promises'
-import type { Runtime } from '../runtime.ts'
+import { type Runtime, sleep, systemRuntime } from '../runtime.ts'
 
 /** Real milliseconds without anything to do after which a promise is taken to be stuck: it may wait for a real disk. */
 const IDLE_MS_MAX = 10_000
@@ -103,13 +102,13 @@ class VirtualTime implements SimulatedRuntime {
 
   async advance(ms: number): Promise<void> {
     const untilMs = this.#elapsedMs + ms
-    await setImmediate()
+    await drain()
     for (let steps = 0; await this.#step(untilMs); steps += 1) assertBounded(steps)
     this.#elapsedMs = untilMs
   }
 
   async runUntilIdle(): Promise<void> {
-    await setImmediate()
+    await drain()
     for (let steps = 0; this.#isAnyoneWaiting(); steps += 1) {
       assertBounded(steps)
       await this.#step(Number.POSITIVE_INFINITY)
@@ -122,12 +121,12 @@ class VirtualTime implements SimulatedRuntime {
       settled = true
     }
     promise.then(settle, settle)
-    await setImmediate()
+    await drain()
     for (let steps = 0, idleMs = 0; !settled; steps += 1) {
       assertBounded(steps)
       if (await this.#step(Number.POSITIVE_INFINITY)) continue
       if (idleMs > IDLE_MS_MAX) throw new Error('The promise waits for something that nobody has scheduled')
-      await setTimeout(1)
+      await sleep(systemRuntime, 1)
       idleMs += 1
     }
     return promise
@@ -146,7 +145,7 @@ class VirtualTime implements SimulatedRuntime {
     this.#scheduled.delete(next)
     this.#elapsedMs = Math.max(this.#elapsedMs, next.atMs)
     next.callback()
-    await setImmediate()
+    await drain()
     return true
   }
 
@@ -168,4 +167,9 @@ class VirtualTime implements SimulatedRuntime {
 
 function assertBounded(steps: number): void {
   if (steps > STEPS_MAX) throw new Error(`The simulation did not come to an end after ${STEPS_MAX} steps`)
+}
+
+/** Lets everything that waits for promises only come to rest, and real input and output have its turn. */
+function drain(): Promise<void> {
+  return new Promise((resolve) => systemRuntime.defer(resolve))
 }

@@ -3,7 +3,14 @@
  * begins when it is told to `go`, reports every append that was acknowledged, and `done` after `count` of them or when it is told
  * to `finish`.
  */
-import { type AppendResult, type EventStore, openEventStore, WrongExpectedVersionError } from 'eventdb'
+import {
+  type AppendResult,
+  type EventStore,
+  openEventStore,
+  type StoreTransaction,
+  TransactionTooOldError,
+  WrongExpectedVersionError,
+} from 'eventdb'
 import { seededRandom } from 'eventdb/testing'
 import { onTold, report, told } from './told.ts'
 import { COUNTERS, SHARED_STREAMS } from './written-history.ts'
@@ -56,15 +63,27 @@ function appendToAny(id: string): Promise<AppendResult> {
   return store.stream(`any-${below(SHARED_STREAMS)}`).append(events)
 }
 
+/** Runs a transaction or a read of our own again if this process stood still for longer than one may take; appends do that by themselves. */
+async function again<T>(run: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await run()
+    } catch (error) {
+      if (!(error instanceof TransactionTooOldError)) throw error
+    }
+  }
+}
+
 /** Reads a counter, writes it back with one added, and appends an event that says what it has become. */
 function increment(id: string): Promise<AppendResult<unknown>> {
   const counter = below(COUNTERS)
-  return store.transact(async (tx) => {
+  const body = async (tx: StoreTransaction): Promise<AppendResult<unknown>> => {
     tries += 1
     const value = Number((await tx.kv.get(['counter', counter])) ?? 0) + 1
     tx.kv.set(['counter', counter], value)
     return tx.stream(`counter-${counter}`).append({ type: 'Incremented', data: { id, value } })
-  })
+  }
+  return again(() => store.transact(body))
 }
 
 /** Appends to the version that it has read; if somebody else was faster, it reads again. */
@@ -72,7 +91,7 @@ async function appendToVersion(on: EventStore, id: string): Promise<AppendResult
   const stream = on.stream(`expecting-${below(SHARED_STREAMS)}`)
   for (let attempt = 1; ; attempt += 1) {
     tries += 1
-    const version = (await stream.read({ direction: 'backwards', limit: 1 }).first())?.version ?? 0
+    const version = (await again(() => stream.read().last()))?.version ?? 0
     try {
       return await stream.append(
         { type: 'Expecting', data: { id, value: version + 1 } },

@@ -153,7 +153,7 @@ export function hex(value: Uint8Array): string {
 /** Whether a watch has fired by now. */
 export async function hasFired(watch: Watch): Promise<boolean> {
   const later = new Promise<boolean>((resolve) => {
-    setImmediate(() => resolve(false))
+    systemRuntime.defer(() => resolve(false))
   })
   return Promise.race([watch.fired.then(() => true), later])
 }

@@ -124,6 +124,7 @@ export function eventLaws({ law }: StoreLaws): void {
       await tx.stream('t').append({ type: 'A', data: Uint8Array.of(1, 2, 3) })
       const own = (await tx.stream('t').event(1))!
       ;(own.data as Uint8Array).fill(9)
+      assert.deepEqual((await tx.stream('t').event(1))!.data, Uint8Array.of(1, 2, 3))
     })
     assert.deepEqual((await store.stream('t').event(1))!.data, Uint8Array.of(1, 2, 3))
     const [one, other] = await store.stream('s').read().toArray()
