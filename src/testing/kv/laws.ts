@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { ConflictError } from '../../errors.ts'
 import type { Capabilities, KeyValueStore, Transaction, Watch } from '../../kv/contract.ts'
 import type { KeyRange, Row } from '../../kv/rows.ts'
+import { systemRuntime } from '../../runtime.ts'
 import type { SimulatedRuntime } from '../simulated-runtime.ts'
 
 /** What a law is tried on: a fresh, empty store. */
