@@ -17,9 +17,9 @@ import {
 import type { Runtime } from '../runtime.ts'
 import { COMMIT_RECORDS_BEGIN, commitRecordKey, encodeCommitRecord } from './commit-record.ts'
 import { CommitTurns } from './commit-turns.ts'
-import type { Commit } from './contract.ts'
+import type { Commit, TransactOptions } from './contract.ts'
 import type { Engine, EngineWriter } from './engine.ts'
-import type { RecentCommits } from './recent-commits.ts'
+import type { CommitState, RecentCommits } from './recent-commits.ts'
 import type { SnapshotPool } from './snapshot-pool.ts'
 import { firstPositionAt, STAMP_BYTES, Stamper } from './stamp.ts'
 import type { OptimisticTransaction } from './transaction.ts'
@@ -39,7 +39,7 @@ interface Accepted {
 
 /** What one run under the write lock came to. */
 interface Group {
-  readonly number: number
+  readonly state: CommitState
   readonly writeSet: WriteSet
   readonly accepted: readonly Accepted[]
   readonly refused: readonly { readonly pending: PendingCommit; readonly error: Error }[]
@@ -61,6 +61,7 @@ export class Committer {
   readonly #turns = new CommitTurns()
   #queue: PendingCommit[] = []
   #scheduled = false
+  #settling = false
   #busySince: number | undefined
   #idleCallbacks: (() => void)[] = []
   /** How many of the next transactions are committed alone, because one of them has failed their group. */
@@ -76,12 +77,13 @@ export class Committer {
   }
 
   /** Resolves when the transaction is durable. @throws ConflictError, TransactionTooOldError, StorageError, CommitUnknownError */
-  commit(tx: OptimisticTransaction, signal?: AbortSignal): Promise<void> {
+  commit(tx: OptimisticTransaction, { signal, commitAtOnce = false }: TransactOptions): Promise<void> {
     return new Promise((resolve, reject) => {
       const pending: PendingCommit = { tx, resolve, reject }
       if (signal !== undefined) this.#cancelOnAbort(pending, signal)
       this.#queue.push(pending)
-      this.#schedule()
+      if (commitAtOnce && !this.#scheduled && !this.#settling && this.#gapMs() <= 0) this.#run()
+      else this.#schedule()
     })
   }
 
@@ -115,9 +117,13 @@ export class Committer {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    const gapMs = this.#turns.gapMs(this.#runtime.monotonic())
+    const gapMs = this.#gapMs()
     if (gapMs > 0) this.#runtime.schedule(gapMs, () => this.#run())
     else this.#runtime.defer(() => this.#run())
+  }
+
+  #gapMs(): number {
+    return this.#turns.gapMs(this.#runtime.monotonic())
   }
 
   #run(): void {
@@ -140,7 +146,9 @@ export class Committer {
       return this.#fail(taken, error)
     }
     this.#busySince = undefined
+    this.#settling = true
     this.#settle(group!)
+    this.#settling = false
     this.#finish()
   }
 
@@ -217,7 +225,7 @@ export class Committer {
       writer.set(commitRecordKey(number), encodeCommitRecord(lastPosition, writeSet))
       this.#clearOldRecords(writer, number)
     }
-    return { number, writeSet, accepted, refused }
+    return { state: { number, lastPosition }, writeSet, accepted, refused }
   }
 
   #validate(tx: OptimisticTransaction, groupSoFar: WriteSet): Error | undefined {
@@ -251,10 +259,10 @@ export class Committer {
     // Callbacks first: what layers above remember must be up to date before the group counts as known.
     this.#recent.settle(() => {
       for (const { pending, base } of group.accepted)
-        runCallbacks(pending.tx, commitOf(group.number, base, pending.tx.writes.stamps))
+        runCallbacks(pending.tx, commitOf(group.state.number, base, pending.tx.writes.stamps))
     })
     if (group.accepted.length > 0) {
-      this.#recent.record(group.number, group.writeSet)
+      this.#recent.record(group.state, group.writeSet)
       this.#turns.committed(this.#recent.foreignGroups, this.#runtime.monotonic())
     }
     for (const { pending } of group.accepted) pending.resolve()

@@ -112,6 +112,12 @@ export interface TransactOptions {
   readonly signal?: AbortSignal
   /** How often the body may run before `ConflictError` comes out. @default 100 */
   readonly attemptsMax?: number
+  /**
+   * Whether to commit without waiting one turn of the event loop for other transactions to share the flush. For callers
+   * that have waited that turn themselves; a loop of such transactions alone would keep input and timers from their turn.
+   * @default false
+   */
+  readonly commitAtOnce?: boolean
 }
 
 /** What this process knows of commits. See "Coherent knowledge" in `docs/transactions.md`. */

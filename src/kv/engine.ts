@@ -38,6 +38,7 @@ export interface EngineSnapshot {
 
 /** The write side, valid inside `apply` only. Reads see what was committed and what was written before. */
 export interface EngineWriter {
+  get(key: Uint8Array): Uint8Array | undefined
   range(begin: Uint8Array, end: Uint8Array, limit: number, reverse: boolean): Row[]
   set(key: Uint8Array, value: Uint8Array): void
   clear(key: Uint8Array): void

@@ -90,12 +90,12 @@ class OptimisticStore implements TransactionalStore {
     body: (tx: OptimisticTransaction) => Promise<T> | T,
     options: TransactOptions = {},
   ): Promise<T> {
-    const { signal, attemptsMax = TRANSACTION_ATTEMPTS_MAX } = options
+    const { attemptsMax = TRANSACTION_ATTEMPTS_MAX, signal } = options
     if (!(attemptsMax >= 1))
       throw new InvalidArgumentError(`attemptsMax must be at least 1, not ${attemptsMax}`)
     for (let attempt = 1; ; attempt += 1) {
       const tx = new OptimisticTransaction(this.#host)
-      const outcome = await this.#attempt(tx, body, (done) => this.#commit(done, signal), signal)
+      const outcome = await this.#attempt(tx, body, (done) => this.#commit(done, options), signal)
       if ('result' in outcome) return outcome.result
       if (!outcome.retry) throw outcome.error
       if (attempt >= attemptsMax)
@@ -159,13 +159,13 @@ class OptimisticStore implements TransactionalStore {
     }
   }
 
-  #commit(tx: OptimisticTransaction, signal: AbortSignal | undefined): Promise<void> | void {
+  #commit(tx: OptimisticTransaction, options: TransactOptions): Promise<void> | void {
     if (tx.writes.isEmpty) return runCallbacks(tx, nothingWritten(this.#recent.version))
     if (this.#closing !== undefined) throw new ClosedError('key-value store')
     tx.life.assertUsable()
     tx.writes.assertWithinLimits()
     tx.life.letGo()
-    return this.#committer.commit(tx, signal)
+    return this.#committer.commit(tx, options)
   }
 
   #forgetOldCommits(): void {

@@ -20,7 +20,7 @@ export interface CommitState {
   readonly lastPosition: bigint
 }
 
-type RangeReader = Pick<EngineSnapshot, 'range'>
+type RangeReader = Pick<EngineSnapshot, 'range' | 'get'>
 
 /** Called for every commit group that becomes known, with `undefined` when groups were missed. */
 export type CommitListener = (writeSet: WriteSet | undefined) => void
@@ -32,6 +32,8 @@ export class RecentCommits implements Coherence {
   readonly #listener: CommitListener
   #floor: number
   #last: number
+  /** What the newest known group left behind, as far as that was seen. */
+  #state: CommitState | undefined
   #foreignGroups = 0
   #settling = false
 
@@ -59,8 +61,9 @@ export class RecentCommits implements Coherence {
   }
 
   /** Notes a group of this process that has become durable. */
-  record(number: number, writeSet: WriteSet): void {
-    if (number > this.#last) this.#add(number, writeSet)
+  record(state: CommitState, writeSet: WriteSet): void {
+    if (state.number > this.#last) this.#add(state.number, writeSet)
+    if (state.number === this.#last) this.#state = state
   }
 
   /**
@@ -78,6 +81,7 @@ export class RecentCommits implements Coherence {
 
   /** Reads what others have committed since, and returns the state that `reader` shows. */
   catchUp(reader: RangeReader): CommitState {
+    if (this.#state !== undefined && this.#isNewest(reader, this.#state)) return this.#state
     const state = readCommitState(reader)
     if (state.number === this.#last || this.#settling) return state
     for (const callback of this.#foreignListeners) callback()
@@ -121,6 +125,18 @@ export class RecentCommits implements Coherence {
   forgetUpTo(version: number): void {
     const target = Math.max(Math.min(version, this.#last), this.#last - RECENT_COMMITS_MAX)
     for (; this.#floor < target; this.#floor += 1) this.#groups.delete(this.#floor + 1)
+  }
+
+  /**
+   * Whether nobody has committed since. Cheaper than to look for the newest record, and as good: numbers have no gaps, and
+   * records are cleared from the first on, so if there were a newer one, the next one would be there, or this one would not.
+   */
+  #isNewest(reader: RangeReader, { number }: CommitState): boolean {
+    return (
+      number === this.#last &&
+      reader.get(commitRecordKey(number + 1)) === undefined &&
+      reader.get(commitRecordKey(number)) !== undefined
+    )
   }
 
   #add(number: number, writeSet: WriteSet): void {

@@ -1,5 +1,6 @@
 import {
   ClosedError,
+  CorruptionError,
   IdempotencyConflictError,
   LimitExceededError,
   TransactionTooLargeError,
@@ -102,12 +103,14 @@ export class Appender {
     try {
       let verdicts: Verdict[] = []
       let commit: Commit | undefined
-      await this.#host.kv.transact(async (tx) => {
+      const body = async (tx: Transaction): Promise<void> => {
         verdicts = await this.#judge(tx, batch)
         tx.afterCommit((made) => {
           commit = made
         })
-      })
+      }
+      // The turn of the event loop in which others may join was waited for already.
+      await this.#host.kv.transact(body, { commitAtOnce: true })
       for (const [index, waiting] of batch.entries()) settle(waiting, verdicts[index]!, commit!)
     } catch (error) {
       // The process has stood still, as nothing else makes this transaction old. The next one will be young again.
@@ -171,7 +174,8 @@ function isVerdict(error: unknown): boolean {
   return (
     error instanceof WrongExpectedVersionError ||
     error instanceof IdempotencyConflictError ||
-    error instanceof LimitExceededError
+    error instanceof LimitExceededError ||
+    error instanceof CorruptionError
   )
 }
 

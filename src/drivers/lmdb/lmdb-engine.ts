@@ -220,6 +220,10 @@ class LmdbEngine implements Engine {
 
 function writerOn(store: LmdbStore, rows: RowEncoding): EngineWriter {
   return {
+    get: (key) => {
+      const bytes = store.getBinaryFast(key, {})
+      return bytes === undefined ? undefined : copyOf(bytes, store.lastSize)
+    },
     range: (begin, end, limit, reverse) => rangeOf(store, {}, begin, end, limit, reverse),
     set: (key, value) => rows.put(store, key, value),
     clear: (key) => rows.remove(store, key),

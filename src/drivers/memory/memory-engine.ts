@@ -42,6 +42,7 @@ function snapshotOf(tree: Tree): EngineSnapshot {
 
 function writerOn(tree: Tree): EngineWriter {
   return {
+    get: (key) => tree.get(byteString(key)),
     range: (begin, end, limit, reverse) => rangeOf(tree, byteString(begin), byteString(end), limit, reverse),
     set: (key, value) => void tree.set(byteString(key), value.slice()),
     clear: (key) => void tree.delete(byteString(key)),

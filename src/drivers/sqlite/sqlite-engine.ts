@@ -198,6 +198,10 @@ class CountingWriter implements EngineWriter {
     this.#connection = connection
   }
 
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#connection.get(key)
+  }
+
   range(
     begin: Uint8Array,
     end: Uint8Array,
