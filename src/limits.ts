@@ -64,6 +64,8 @@ export const TAGS_MAX: number = 64
 export const TAG_BYTES_MAX: number = 256
 /** Largest encoded event, in bytes, unless the store is opened with another `eventBytesMax`. */
 export const EVENT_BYTES_MAX: number = 16 * 1_024 * 1_024
+/** Largest `eventBytesMax` that a store can be opened with, in bytes: an event must fit into a transaction. */
+export const EVENT_BYTES_LIMIT: number = 48 * 1_024 * 1_024
 /** Size of an encoded event from which its bytes are stored in chunks, and of each chunk, in bytes. */
 export const CHUNK_BYTES: number = 64 * 1_024
 /** Most events of one append. */

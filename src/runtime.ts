@@ -43,6 +43,11 @@ export const systemRuntime: Runtime = {
   },
 }
 
+/** Waits one turn of the event loop, so that input, timers and whoever else waits have theirs. */
+export function turn(runtime: Runtime): Promise<void> {
+  return new Promise((resolve) => runtime.defer(resolve))
+}
+
 /** Waits, and rejects with the signal's reason if it aborts first. */
 export function sleep(runtime: Runtime, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

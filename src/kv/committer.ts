@@ -287,6 +287,7 @@ export function runCallbacks(tx: OptimisticTransaction, commit: Commit): void {
 }
 
 function commitOf(version: number, base: bigint, stamps: number): Commit {
+  const stamper = new Stamper(base)
   return {
     version,
     stamp: (userVersion = 0) => {
@@ -296,7 +297,7 @@ function commitOf(version: number, base: bigint, stamps: number): Commit {
           userVersion,
         })
       const stamp = new Uint8Array(STAMP_BYTES)
-      new Stamper(base).write(stamp, 0, userVersion)
+      stamper.write(stamp, 0, userVersion)
       return stamp
     },
   }

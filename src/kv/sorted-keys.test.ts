@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { lowerBound, SortedKeys } from './sorted-keys.ts'
+import { lowerBound } from './key-order.ts'
+import { SortedKeys } from './sorted-keys.ts'
 
 const key = fc.string({ unit: fc.constantFrom('\0', 'a', 'b', '\xff'), maxLength: 3 })
 const change = fc.oneof(

@@ -3,9 +3,9 @@ import type { ByteString } from './byte-string.ts'
 import { byteString, bytesOf } from './byte-string.ts'
 import type { TransactionLimits } from './contract.ts'
 import type { EngineWriter } from './engine.ts'
+import { KeyOrder } from './key-order.ts'
 import { RangeSet } from './range-set.ts'
 import type { Row } from './rows.ts'
-import { SortedKeys } from './sorted-keys.ts'
 import { STAMP_BYTES, Stamper } from './stamp.ts'
 import type { WriteSet } from './write-set.ts'
 
@@ -33,7 +33,7 @@ interface StampedKey {
 /** The writes of one transaction until it commits. At the commit: cleared ranges, then keys, then stamped keys. */
 export class WriteBuffer {
   readonly #writes = new Map<ByteString, PendingWrite>()
-  readonly #keys = new SortedKeys()
+  readonly #keys = new KeyOrder()
   readonly #cleared = new RangeSet()
   readonly #stampedKeys: StampedKey[] = []
   readonly #limits: TransactionLimits
@@ -63,8 +63,8 @@ export class WriteBuffer {
     this.#count(key.length + (value?.length ?? 0))
     const hole = stampAt === undefined ? undefined : this.#hole(value!, stampAt)
     const id = byteString(key)
+    if (!this.#writes.has(id)) this.#keys.add(id)
     this.#writes.set(id, { key, value, hole })
-    this.#keys.add(id)
   }
 
   setStampedKey(key: Uint8Array, offset: number, value: Uint8Array): void {
@@ -142,8 +142,12 @@ export class WriteBuffer {
   /** Stamped keys are new keys within one narrow range for each prefix: that range is what others are told. */
   #applyStampedKeys(writer: EngineWriter, stamper: Stamper, changed: WriteSet): void {
     const prefixes = new Set<ByteString>()
-    for (const { key, hole, value } of this.#stampedKeys) {
-      prefixes.add(byteString(key.subarray(0, hole.offset)))
+    let latest: StampedKey | undefined
+    for (const stamped of this.#stampedKeys) {
+      const { key, hole, value } = stamped
+      if (latest === undefined || !samePrefix(latest, stamped))
+        prefixes.add(byteString(key.subarray(0, hole.offset)))
+      latest = stamped
       stamper.write(key, hole.offset, hole.userVersion)
       writer.set(key, value)
     }
@@ -172,4 +176,10 @@ export class WriteBuffer {
     this.#stamps = Math.max(this.#stamps, userVersion + 1)
     return { offset, userVersion }
   }
+}
+
+function samePrefix(a: StampedKey, b: StampedKey): boolean {
+  if (a.hole.offset !== b.hole.offset) return false
+  for (let at = 0; at < a.hole.offset; at += 1) if (a.key[at] !== b.key[at]) return false
+  return true
 }

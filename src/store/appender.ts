@@ -14,6 +14,7 @@ import {
   APPEND_BATCH_MAX,
   STANDSTILLS_MAX,
 } from '../limits.ts'
+import { turn } from '../runtime.ts'
 import type { AppendResult } from './contract.ts'
 import type { StoreHost } from './host.ts'
 import type { Payload } from './prepared-event.ts'
@@ -79,7 +80,7 @@ export class Appender {
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
       // Lets everything that is about to append do so: the more share a flush, the better.
-      await new Promise<void>((resolve) => this.#host.runtime.defer(resolve))
+      await turn(this.#host.runtime)
       const batch = this.#take()
       if (batch.length > 0) await this.#commit(batch)
     }

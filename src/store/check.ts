@@ -4,7 +4,7 @@ import type { KeyValueStore, ReadTransaction } from '../kv/contract.ts'
 import type { KeyRange, Row } from '../kv/rows.ts'
 import { positionOf } from '../kv/stamp.ts'
 import { CHECK_PAGE_MS_MAX, CHECK_PAGE_ROWS, CHECK_PROBLEMS_MAX, CHUNK_BYTES } from '../limits.ts'
-import type { Runtime } from '../runtime.ts'
+import { type Runtime, turn } from '../runtime.ts'
 import { chunkedLength, isChunkedRow } from './chunks.ts'
 import type { CheckOptions, CheckProblem, CheckReport, MetadataPatch } from './contract.ts'
 import type { RecordedEvent } from './event.ts'
@@ -230,6 +230,7 @@ class Check {
         if (more) begin = successor(rows[looked - 1]!.key)
       })
       this.#options.onProgress?.(this.#rows)
+      await turn(this.#runtime)
     }
   }
 

@@ -1,5 +1,5 @@
 import { ClosedError, InvalidArgumentError, LimitExceededError } from '../errors.ts'
-import type { KeyValueStore, ReadTransaction, Transaction } from '../kv/contract.ts'
+import type { KeyValueStore, Transaction } from '../kv/contract.ts'
 import { APPEND_EVENTS_MAX, APPEND_STREAMS_MAX, EVENT_BYTES_MAX } from '../limits.ts'
 import { type Runtime, systemRuntime } from '../runtime.ts'
 import { Appender } from './appender.ts'
@@ -23,21 +23,20 @@ import type {
   StreamsOptions,
 } from './contract.ts'
 import type { EventShape, RecordedEvent } from './event.ts'
-import { checkAppendOptions, checkExpectedVersion } from './expected-version.ts'
+import { checkExpectedVersion } from './expected-version.ts'
 import type { StoreHost } from './host.ts'
 import type { Keyspace } from './keyspace.ts'
 import { onlyNames } from './known-names.ts'
-import { onSnapshot } from './on-snapshot.ts'
 import { joinPlace, type Place } from './place.ts'
 import { checkStreamId, checkWritableStreamId, prepareEvents } from './prepared-event.ts'
+import { readingOf } from './reading.ts'
 import { RecordEncoder } from './record.ts'
 import type { SessionAppend } from './session.ts'
-import { allSource, streamSource } from './sources.ts'
+import { allSource } from './sources.ts'
 import { readStoreInfo } from './store-info.ts'
+import { StoreStream, type StreamHost } from './store-stream.ts'
 import { storeReadTransaction, storeTransaction } from './store-transaction.ts'
 import { listStreams } from './stream-list.ts'
-import { readInfo, readMetadata } from './stream-metadata.ts'
-import { numberOf } from './stream-rows.ts'
 import { UuidSource } from './uuid.ts'
 
 /** What a store is made of. */
@@ -60,6 +59,7 @@ class LayeredStore implements EventStore {
   readonly all: EventSource<RecordedEvent, AllReadOptions>
   readonly #host: StoreHost
   readonly #appender: Appender
+  readonly #streamHost: StreamHost
   readonly #ownsKv: boolean
   readonly #place: Place
   #closing: Promise<void> | undefined
@@ -79,30 +79,19 @@ class LayeredStore implements EventStore {
       eventBytesMax,
     }
     this.#appender = new Appender(this.#host)
-    this.all = allSource(this.#onSnapshot, keys)
+    const reading = readingOf(kv, this.#host, () => this.#assertOpen())
+    this.#streamHost = {
+      host: this.#host,
+      reading,
+      append: (append, signal) => this.#appendOne(append, signal),
+      transact: (body) => this.transact(body),
+    }
+    this.all = allSource(reading)
   }
 
   stream<E extends EventShape = EventShape>(id: string): Stream<E> {
     checkStreamId(id)
-    const host = this.#host
-    const source = streamSource(this.#onSnapshot, host.keys, id)
-    return {
-      id,
-      read: source.read,
-      append: async (events, options = {}) => {
-        this.#assertOpen()
-        checkAppendOptions(options)
-        const { expectedVersion = 'any', signal } = options
-        const append = prepareAppend({ streamId: id, events, expectedVersion } as StreamAppend)
-        const [result] = await this.#appender.append({ appends: [append], conditions: [], signal })
-        return result!
-      },
-      event: (version) => source.read({ from: version, to: version }).first(),
-      exists: () => this.#onSnapshot(async (tx) => (await numberOf(tx, host.keys, id)) !== undefined),
-      info: () => this.#onSnapshot((tx) => readInfo(tx, host, id)),
-      metadata: () => this.#onSnapshot((tx) => readMetadata(tx, host.keys, id)),
-      setMetadata: (patch) => this.transact((tx) => tx.stream(id).setMetadata(patch)),
-    } as Stream<E>
+    return new StoreStream(this.#streamHost, id) as unknown as Stream<E>
   }
 
   async createStream<E extends EventShape = EventShape>(
@@ -115,8 +104,7 @@ class LayeredStore implements EventStore {
 
   async *streams(options: StreamsOptions = {}): AsyncGenerator<StreamEntry> {
     this.#assertOpen()
-    for await (const { streamId, version } of listStreams(this.kv, this.#host.keys, options))
-      yield { streamId, version }
+    for await (const { streamId, version } of listStreams(this.#host, options)) yield { streamId, version }
   }
 
   async append(appends: readonly StreamAppend[], options: MultiAppendOptions = {}): Promise<AppendResult[]> {
@@ -129,6 +117,12 @@ class LayeredStore implements EventStore {
       checkExpectedVersion(condition.expectedVersion)
     }
     return this.#appender.append({ appends: prepareAppends(appends), conditions, signal })
+  }
+
+  async #appendOne(append: StreamAppend, signal: AbortSignal | undefined): Promise<AppendResult> {
+    this.#assertOpen()
+    const [result] = await this.#appender.append({ appends: [prepareAppend(append)], conditions: [], signal })
+    return result!
   }
 
   async transact<T>(
@@ -179,11 +173,6 @@ class LayeredStore implements EventStore {
 
   #assertOpen(): void {
     if (this.#closing !== undefined) throw new ClosedError('event store')
-  }
-
-  readonly #onSnapshot = async <T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> => {
-    this.#assertOpen()
-    return onSnapshot(this.kv, body)
   }
 }
 

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '../errors.ts'
 import type { KeyValueStore } from '../kv/contract.ts'
 import type { Subspace } from '../kv/subspace.ts'
+import { EVENT_BYTES_LIMIT } from '../limits.ts'
 import type { Runtime } from '../runtime.ts'
 import type { EventStore, EventStoreOptions } from './contract.ts'
 import { makeEventStore } from './event-store.ts'
@@ -52,6 +53,7 @@ export async function openEventStore(
   options: OpenEventStoreOptions = {},
 ): Promise<EventStore> {
   checkOptions(options)
+  checkEventBytesMax(options.eventBytesMax)
   const ownsKv = typeof where === 'string'
   const kv = ownsKv ? await openPlace(where, options) : where
   try {
@@ -63,6 +65,16 @@ export async function openEventStore(
     if (ownsKv) await kv.close()
     throw error
   }
+}
+
+function checkEventBytesMax(bytes: number | undefined): void {
+  if (bytes === undefined || (Number.isInteger(bytes) && bytes >= 1 && bytes <= EVENT_BYTES_LIMIT)) return
+  throw new InvalidArgumentError(
+    `eventBytesMax must be a whole number from 1 to ${EVENT_BYTES_LIMIT}, not ${bytes}`,
+    {
+      eventBytesMax: bytes,
+    },
+  )
 }
 
 async function openPlace(place: string, options: OpenEventStoreOptions): Promise<KeyValueStore> {

@@ -6,13 +6,12 @@ import type { Keyspace } from './keyspace.ts'
 import type { NextPage, ReadShape } from './paged-read.ts'
 import { decodePage, type EventPage } from './read-event.ts'
 import type { PositionBounds } from './read-options.ts'
-import type { OnSnapshot } from './read-stream.ts'
+import type { Reading } from './reading.ts'
 import { isSystemEvent } from './stored-event.ts'
 
 /** Reads the log page by page, each on a snapshot of its own. Events of system streams are left out unless wanted. */
 export function logPages(
-  onSnapshot: OnSnapshot,
-  keys: Keyspace,
+  reading: Reading,
   bounds: PositionBounds,
   shape: ReadShape,
   system: boolean,
@@ -22,10 +21,13 @@ export function logPages(
   let left = shape.limit
   let pageEvents = READ_PAGE_EVENTS_FIRST
   return async () => {
-    signal?.throwIfAborted()
     if (left <= 0 || first > last) return undefined
+    if (pageEvents !== READ_PAGE_EVENTS_FIRST) await reading.pause()
+    signal?.throwIfAborted()
     const wanted = Math.min(left, pageEvents)
-    const page = await onSnapshot((tx) => readPage(tx, keys, { first, last }, wanted, shape.backwards))
+    const page = await reading.onSnapshot((tx) =>
+      readPage(tx, reading.keys, { first, last }, wanted, shape.backwards),
+    )
     pageEvents = READ_PAGE_EVENTS
     const end = page.events.at(-1)?.position
     if (end === undefined || (page.events.length < wanted && !page.isCut)) first = last + 1n

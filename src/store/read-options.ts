@@ -36,20 +36,25 @@ export const checkAllReadOptions: (options: object) => void = onlyNames(
   'system',
 )
 
+/** Checks a limit. @throws InvalidArgumentError */
+export function checkLimit(limit: unknown, what: string): asserts limit is number {
+  if (limit === Number.POSITIVE_INFINITY || (Number.isSafeInteger(limit) && (limit as number) >= 0)) return
+  throw new InvalidArgumentError(
+    `A limit must be a whole number of ${what} from 0 on, not ${String(limit)}`,
+    { limit },
+  )
+}
+
 /** Checks limit and direction. @throws InvalidArgumentError */
 export function shapeOf(options: ReadOptions<unknown>): ReadShape {
   const { limit = Number.POSITIVE_INFINITY, direction = 'forwards' } = options
-  if (typeof limit !== 'number' || !(limit >= 0)) {
-    throw new InvalidArgumentError(`A limit must be a number of events from 0 on, not ${String(limit)}`, {
-      limit,
-    })
-  }
+  checkLimit(limit, 'events')
   if (direction !== 'forwards' && direction !== 'backwards') {
     throw new InvalidArgumentError(`A direction is 'forwards' or 'backwards', not ${String(direction)}`, {
       direction,
     })
   }
-  return { limit: Math.floor(limit), backwards: direction === 'backwards' }
+  return { limit, backwards: direction === 'backwards' }
 }
 
 /** Checks bounds in versions. @throws InvalidArgumentError */

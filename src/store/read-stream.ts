@@ -6,30 +6,29 @@ import type { Keyspace } from './keyspace.ts'
 import type { NextPage, ReadShape } from './paged-read.ts'
 import { decodePage, type EventPage } from './read-event.ts'
 import type { VersionBounds } from './read-options.ts'
+import type { Reading } from './reading.ts'
 import { isPlaceOf } from './stored-event.ts'
 import { checkedStamp, numberOf } from './stream-rows.ts'
 
-/** Runs a piece of reading on a snapshot: a new one, or that of the transaction one is in. */
-export type OnSnapshot = <T>(body: (tx: Reader) => Promise<T>) => Promise<T>
-
 /** Reads a stream page by page, each on a snapshot of its own, so that a long read never pins the database. */
 export function streamPages(
-  onSnapshot: OnSnapshot,
-  keys: Keyspace,
+  reading: Reading,
   streamId: string,
   bounds: VersionBounds,
   shape: ReadShape,
   signal: AbortSignal | undefined,
 ): NextPage<RecordedEvent> {
+  const { keys } = reading
   let { first, last } = bounds
   let left = shape.limit
   let number: number | undefined
   let pageEvents = READ_PAGE_EVENTS_FIRST
   return async () => {
-    signal?.throwIfAborted()
     if (left <= 0 || first > last) return undefined
+    if (pageEvents !== READ_PAGE_EVENTS_FIRST) await reading.pause()
+    signal?.throwIfAborted()
     const wanted = Math.min(left, pageEvents)
-    const page = await onSnapshot(async (tx) => {
+    const page = await reading.onSnapshot(async (tx) => {
       number ??= await numberOf(tx, keys, streamId)
       return number === undefined
         ? NO_EVENTS

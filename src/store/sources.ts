@@ -1,6 +1,5 @@
 import type { AllReadOptions, EventSource, StreamReadOptions } from './contract.ts'
 import type { PendingEvent, RecordedEvent, TransactionEvent } from './event.ts'
-import type { Keyspace } from './keyspace.ts'
 import { type NextPage, pagedRead, type ReadShape } from './paged-read.ts'
 import { checkStreamId, isSystemStream } from './prepared-event.ts'
 import { logPages } from './read-all.ts'
@@ -12,39 +11,31 @@ import {
   type VersionBounds,
   versionBounds,
 } from './read-options.ts'
-import { type OnSnapshot, streamPages } from './read-stream.ts'
+import { streamPages } from './read-stream.ts'
+import type { Reading } from './reading.ts'
 import type { StoreSession } from './session.ts'
 
 /** Everything that is stored, in the global order. */
-export function allSource(
-  onSnapshot: OnSnapshot,
-  keys: Keyspace,
-): EventSource<RecordedEvent, AllReadOptions> {
+export function allSource(reading: Reading): EventSource<RecordedEvent, AllReadOptions> {
   return {
     read: (options = {}) => {
       checkAllReadOptions(options)
       const bounds = positionBounds(options)
       return pagedRead(shapeOf(options), (shape) =>
-        logPages(onSnapshot, keys, bounds, shape, options.system ?? false, options.signal),
+        logPages(reading, bounds, shape, options.system ?? false, options.signal),
       )
     },
   }
 }
 
 /** The stored events of one stream. */
-export function streamSource(
-  onSnapshot: OnSnapshot,
-  keys: Keyspace,
-  id: string,
-): EventSource<RecordedEvent, StreamReadOptions> {
+export function streamSource(reading: Reading, id: string): EventSource<RecordedEvent, StreamReadOptions> {
   checkStreamId(id)
   return {
     read: (options = {}) => {
       checkStreamReadOptions(options)
       const bounds = versionBounds(options)
-      return pagedRead(shapeOf(options), (shape) =>
-        streamPages(onSnapshot, keys, id, bounds, shape, options.signal),
-      )
+      return pagedRead(shapeOf(options), (shape) => streamPages(reading, id, bounds, shape, options.signal))
     },
   }
 }
@@ -52,7 +43,7 @@ export function streamSource(
 /** Everything that a transaction sees: what is stored, then its own events. */
 export function allSourceIn(
   session: StoreSession,
-  keys: Keyspace,
+  reading: Reading,
 ): EventSource<TransactionEvent, AllReadOptions> {
   return {
     read: (options = {}) => {
@@ -66,7 +57,7 @@ export function allSourceIn(
           : []
       return pagedRead(shapeOf(options), (shape) =>
         withOwn(shape, own, (rest) =>
-          logPages((body) => body(session.tx), keys, bounds, rest, options.system ?? false, options.signal),
+          logPages(reading, bounds, rest, options.system ?? false, options.signal),
         ),
       )
     },
@@ -76,7 +67,7 @@ export function allSourceIn(
 /** One stream as a transaction sees it: what is stored, then its own events. */
 export function streamSourceIn(
   session: StoreSession,
-  keys: Keyspace,
+  reading: Reading,
   id: string,
 ): EventSource<TransactionEvent, StreamReadOptions> {
   checkStreamId(id)
@@ -90,7 +81,7 @@ export function streamSourceIn(
       return pagedRead(shapeOf(options), (shape) =>
         withOwn(shape, own, (rest) =>
           storedPages(firstOwn, bounds, rest, (within, shapeLeft) =>
-            streamPages((body) => body(session.tx), keys, id, within, shapeLeft, options.signal),
+            streamPages(reading, id, within, shapeLeft, options.signal),
           ),
         ),
       )

@@ -8,9 +8,9 @@ import { listStreams } from './stream-list.ts'
 
 /** Counts by adding up where streams end: one look for each stream, whatever the number of events. */
 export async function readStoreInfo(host: StoreHost, signal: AbortSignal | undefined): Promise<StoreInfo> {
-  const { kv, keys } = host
+  const { kv } = host
   let [streams, events, systemEvents] = [0, 0, 0]
-  for await (const { streamId, version } of listStreams(kv, keys, {
+  for await (const { streamId, version } of listStreams(host, {
     system: true,
     ...(signal && { signal }),
   })) {

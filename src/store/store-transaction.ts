@@ -14,6 +14,7 @@ import { checkAppendOptions, checkExpectedVersion } from './expected-version.ts'
 import type { StoreHost } from './host.ts'
 import type { Sessions } from './place.ts'
 import { checkWritableStreamId, prepareEvents } from './prepared-event.ts'
+import { readingIn } from './reading.ts'
 import { StoreSession } from './session.ts'
 import { allSource, allSourceIn, streamSource, streamSourceIn } from './sources.ts'
 import { createStream, readInfo, readMetadata, setMetadata } from './stream-metadata.ts'
@@ -27,7 +28,7 @@ export function storeTransaction(host: StoreHost, sessions: Sessions, tx: Transa
   const stream = <E extends EventShape>(id: string): Stream<E, TransactionEvent<E>, undefined> =>
     streamIn<E>(host, session, id)
   return {
-    all: allSourceIn(session, host.keys),
+    all: allSourceIn(session, readingIn(tx, host)),
     stream,
     createStream: async <E extends EventShape>(id: string, { metadata = {} }: CreateStreamOptions = {}) => {
       checkWritableStreamId(id)
@@ -49,7 +50,7 @@ export function storeTransaction(host: StoreHost, sessions: Sessions, tx: Transa
 export function storeReadTransaction(host: StoreHost, tx: ReadTransaction): StoreReadTransaction {
   const { keys } = host
   return {
-    all: allSource((body) => body(tx), keys),
+    all: allSource(readingIn(tx, host)),
     stream: <E extends EventShape>(id: string) => readonlyStream<E>(host, tx, id),
     kv: userKeyReader(tx, keys.user),
   }
@@ -61,7 +62,7 @@ function readonlyStream<E extends EventShape>(
   id: string,
 ): ReadonlyStream<E, RecordedEvent<E>> {
   const { keys } = host
-  const source = streamSource((body) => body(tx), keys, id)
+  const source = streamSource(readingIn(tx, host), id)
   return {
     id,
     read: source.read,
@@ -78,7 +79,7 @@ function streamIn<E extends EventShape>(
   id: string,
 ): Stream<E, TransactionEvent<E>, undefined> {
   const { keys } = host
-  const source = streamSourceIn(session, keys, id)
+  const source = streamSourceIn(session, readingIn(session.tx, host), id)
   return {
     id,
     read: source.read,

@@ -1,10 +1,12 @@
-import { InvalidArgumentError } from '../errors.ts'
-import type { KeyValueStore, ReadTransaction } from '../kv/contract.ts'
+import type { ReadTransaction } from '../kv/contract.ts'
 import { READ_PAGE_EVENTS } from '../limits.ts'
+import { turn } from '../runtime.ts'
 import type { StreamEntry, StreamsOptions } from './contract.ts'
+import type { StoreHost } from './host.ts'
 import type { Keyspace } from './keyspace.ts'
 import { onSnapshot } from './on-snapshot.ts'
 import { isSystemStream } from './prepared-event.ts'
+import { checkLimit } from './read-options.ts'
 import { decodeNumber } from './small-values.ts'
 import { headOf } from './stream-rows.ts'
 
@@ -15,13 +17,11 @@ export interface NumberedEntry extends StreamEntry {
 
 /** Enumerates streams, page by page, each on a snapshot of its own. @throws InvalidArgumentError */
 export async function* listStreams(
-  kv: KeyValueStore,
-  keys: Keyspace,
+  { kv, keys, runtime }: StoreHost,
   options: StreamsOptions,
 ): AsyncGenerator<NumberedEntry> {
   const { prefix = '', limit = Number.POSITIVE_INFINITY, system = false, signal } = options
-  if (!(limit >= 0))
-    throw new InvalidArgumentError(`A limit must be a number of streams from 0 on, not ${limit}`)
+  checkLimit(limit, 'streams')
   let after = options.after
   for (let left = limit; left > 0; ) {
     signal?.throwIfAborted()
@@ -34,6 +34,7 @@ export async function* listStreams(
     }
     if (page.length < READ_PAGE_EVENTS) return
     after = page.at(-1)!.streamId
+    await turn(runtime)
   }
 }
 

@@ -35,12 +35,28 @@ export function fromSqlite(error: unknown, phase: SqlitePhase, path: string): un
   if (code === 'SQLITE_CORRUPT')
     return new CorruptionError(`SQLite found the file damaged: ${messageOf(error)}`, { path })
   const problem = PROBLEMS[code] ?? 'other'
-  if (phase === 'committing' && problem !== 'locked') return new CommitUnknownError(error)
+  if (phase === 'committing' && problem !== 'locked' && !couldNotWrite(error))
+    return new CommitUnknownError(error)
   return new StorageError(`SQLite could not go on ${phase} ${path}: ${messageOf(error)}`, problem, {
     path,
     cause: error,
   })
 }
+
+/**
+ * Whether a commit failed because a frame could not be written to the WAL, as on a full disk. The frame that marks the commit is the
+ * last of all, and SQLite flushes only after it: so it is not there, or not whole, and no recovery will take it for a commit.
+ * (If flushing fails, the mark may be there.)
+ */
+function couldNotWrite(error: unknown): boolean {
+  const { code, errcode } = error as { code?: unknown; errcode?: unknown }
+  return (
+    code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_WRITE' || errcode === FULL || errcode === IOERR_WRITE
+  )
+}
+
+const FULL = 13
+const IOERR_WRITE = 778
 
 /** Whether another connection holds the lock that was asked for. */
 export function isBusy(error: unknown): boolean {
