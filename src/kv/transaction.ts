@@ -17,7 +17,7 @@ import type { KeyRange, Row } from './rows.ts'
 import type { PinnedSnapshot } from './snapshot-pool.ts'
 import { stampOf } from './stamp.ts'
 import { type TransactionHost, TransactionLife } from './transaction-life.ts'
-import { WriteBuffer } from './write-buffer.ts'
+import { NO_HOLE, WriteBuffer } from './write-buffer.ts'
 
 /** One run of a transaction's body: snapshot, write buffer and read conflicts. See `docs/transactions.md`. */
 export class OptimisticTransaction implements Transaction {
@@ -132,7 +132,7 @@ export class OptimisticTransaction implements Transaction {
     const own = this.writes.isEmpty ? undefined : this.writes.lookup(id)
     if (own === 'cleared') return undefined
     if (own !== undefined) {
-      if (own.hole !== undefined)
+      if (own.holeAt !== NO_HOLE)
         throw new InvalidArgumentError('A stamped value is not known before the commit')
       return own.value
     }

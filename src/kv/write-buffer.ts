@@ -14,19 +14,19 @@ export interface PendingWrite {
   readonly key: Uint8Array
   /** The new value; `undefined` removes the key. */
   readonly value: Uint8Array | undefined
-  /** The value's hole, if it has one. */
-  readonly hole: Hole | undefined
-}
-
-/** Where a stamp goes. The user version is kept apart, so that filling a hole again, after a failed commit, is the same. */
-interface Hole {
-  readonly offset: number
+  /** Where the value has its hole; `NO_HOLE` if it has none. */
+  readonly holeAt: number
+  /** Kept apart from the hole, so that filling it again, after a failed commit, is the same. */
   readonly userVersion: number
 }
 
+/** Says that a value has no hole. */
+export const NO_HOLE = -1
+
 interface StampedKey {
   readonly key: Uint8Array
-  readonly hole: Hole
+  readonly holeAt: number
+  readonly userVersion: number
   readonly value: Uint8Array
 }
 
@@ -59,17 +59,17 @@ export class WriteBuffer {
     return this.#stamps
   }
 
-  set(key: Uint8Array, value: Uint8Array | undefined, stampAt?: number): void {
+  set(key: Uint8Array, value: Uint8Array | undefined, holeAt: number = NO_HOLE): void {
     this.#count(key.length + (value?.length ?? 0))
-    const hole = stampAt === undefined ? undefined : this.#hole(value!, stampAt)
+    const userVersion = holeAt === NO_HOLE ? 0 : this.#noteStamp(value!, holeAt)
     const id = byteString(key)
     if (!this.#writes.has(id)) this.#keys.add(id)
-    this.#writes.set(id, { key, value, hole })
+    this.#writes.set(id, { key, value, holeAt, userVersion })
   }
 
-  setStampedKey(key: Uint8Array, offset: number, value: Uint8Array): void {
+  setStampedKey(key: Uint8Array, holeAt: number, value: Uint8Array): void {
     this.#count(key.length + value.length)
-    this.#stampedKeys.push({ key, hole: this.#hole(key, offset), value })
+    this.#stampedKeys.push({ key, holeAt, userVersion: this.#noteStamp(key, holeAt), value })
   }
 
   clearRange(begin: ByteString, end: ByteString): void {
@@ -130,8 +130,8 @@ export class WriteBuffer {
       writer.clearRange(bytesOf(begin), bytesOf(end))
       changed.ranges.add(begin, end)
     }
-    for (const [id, { key, value, hole }] of this.#writes) {
-      if (hole !== undefined) stamper.write(value!, hole.offset, hole.userVersion)
+    for (const [id, { key, value, holeAt, userVersion }] of this.#writes) {
+      if (holeAt !== NO_HOLE) stamper.write(value!, holeAt, userVersion)
       if (value === undefined) writer.clear(key)
       else writer.set(key, value)
       changed.keys.add(id)
@@ -144,11 +144,11 @@ export class WriteBuffer {
     const prefixes = new Set<ByteString>()
     let latest: StampedKey | undefined
     for (const stamped of this.#stampedKeys) {
-      const { key, hole, value } = stamped
+      const { key, holeAt, userVersion, value } = stamped
       if (latest === undefined || !samePrefix(latest, stamped))
-        prefixes.add(byteString(key.subarray(0, hole.offset)))
+        prefixes.add(byteString(key.subarray(0, holeAt)))
       latest = stamped
-      stamper.write(key, hole.offset, hole.userVersion)
+      stamper.write(key, holeAt, userVersion)
       writer.set(key, value)
     }
     if (prefixes.size === 0) return
@@ -171,15 +171,16 @@ export class WriteBuffer {
     if (this.#bytes > bytesMax) throw new TransactionTooLargeError('bytes', bytesMax, this.#bytes)
   }
 
-  #hole(bytes: Uint8Array, offset: number): Hole {
+  /** Notes a stamp that the commit must make, and returns its user version: the last two bytes of the hole. */
+  #noteStamp(bytes: Uint8Array, offset: number): number {
     const userVersion = (bytes[offset + 10]! << 8) | bytes[offset + 11]!
     this.#stamps = Math.max(this.#stamps, userVersion + 1)
-    return { offset, userVersion }
+    return userVersion
   }
 }
 
 function samePrefix(a: StampedKey, b: StampedKey): boolean {
-  if (a.hole.offset !== b.hole.offset) return false
-  for (let at = 0; at < a.hole.offset; at += 1) if (a.key[at] !== b.key[at]) return false
+  if (a.holeAt !== b.holeAt) return false
+  for (let at = 0; at < a.holeAt; at += 1) if (a.key[at] !== b.key[at]) return false
   return true
 }

@@ -18,6 +18,7 @@ import { turn } from '../runtime.ts'
 import type { AppendResult } from './contract.ts'
 import type { StoreHost } from './host.ts'
 import type { Payload } from './prepared-event.ts'
+import { RecordEncoder } from './record.ts'
 import {
   type Appended,
   positionIn,
@@ -34,11 +35,11 @@ export interface AppendRequest {
 }
 
 interface Waiting extends AppendRequest {
-  readonly events: number
-  readonly bytes: number
-  resolve(results: AppendResult[]): void
+  resolve(results: readonly AppendResult[]): void
   reject(error: unknown): void
 }
+
+const NO_CONDITIONS: readonly SessionCondition[] = []
 
 /** What the transaction that carries a batch decided on one of its appends. */
 type Verdict = { readonly appended: readonly Appended[] } | { readonly error: unknown }
@@ -50,24 +51,26 @@ type Verdict = { readonly appended: readonly Appended[] } | { readonly error: un
  */
 export class Appender {
   readonly #host: StoreHost
+  /** Of its own, because its memory can be used again after each batch. */
+  readonly #records = new RecordEncoder()
   #queue: Waiting[] = []
   #running: Promise<void> | undefined
   #closed = false
 
   constructor(host: StoreHost) {
-    this.#host = host
+    this.#host = { ...host, records: this.#records }
   }
 
   /** Resolves when the events are durable. */
-  append(request: AppendRequest): Promise<AppendResult[]> {
+  append({ appends, conditions, signal }: AppendRequest): Promise<readonly AppendResult[]> {
+    return new Promise((resolve, reject) => this.#enqueue({ appends, conditions, signal, resolve, reject }))
+  }
+
+  /** Resolves when the events are durable. */
+  appendOne(append: SessionAppend, signal: AbortSignal | undefined): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
-      if (this.#closed) throw new ClosedError('event store')
-      request.signal?.throwIfAborted()
-      const { appends, conditions, signal } = request
-      const waiting: Waiting = { appends, conditions, signal, ...sizeOf(appends), resolve, reject }
-      if (signal !== undefined) this.#leaveOnAbort(waiting, signal)
-      this.#queue.push(waiting)
-      this.#running ??= this.#run()
+      const resolveOne = (results: readonly AppendResult[]): void => resolve(results[0]!)
+      this.#enqueue({ appends: [append], conditions: NO_CONDITIONS, signal, resolve: resolveOne, reject })
     })
   }
 
@@ -75,6 +78,17 @@ export class Appender {
   async close(): Promise<void> {
     this.#closed = true
     await this.#running
+  }
+
+  #enqueue(waiting: Waiting): void {
+    const { signal } = waiting
+    if (this.#closed) throw new ClosedError('event store')
+    if (signal !== undefined) {
+      signal.throwIfAborted()
+      this.#leaveOnAbort(waiting, signal)
+    }
+    this.#queue.push(waiting)
+    this.#running ??= this.#run()
   }
 
   async #run(): Promise<void> {
@@ -89,9 +103,11 @@ export class Appender {
 
   #take(): Waiting[] {
     let [taken, events, bytes] = [0, 0, 0]
-    for (const waiting of this.#queue) {
-      events += waiting.events
-      bytes += waiting.bytes
+    for (const { appends } of this.#queue) {
+      for (const append of appends) {
+        events += append.events.length
+        for (const { data, metadata } of append.events) bytes += lengthOf(data) + lengthOf(metadata)
+      }
       const isFull =
         taken >= APPEND_BATCH_MAX || events > APPEND_BATCH_EVENTS_MAX || bytes > APPEND_BATCH_BYTES_MAX
       if (taken > 0 && isFull) break
@@ -105,6 +121,7 @@ export class Appender {
       let verdicts: Verdict[] = []
       let commit: Commit | undefined
       const body = async (tx: Transaction): Promise<void> => {
+        this.#records.reuse()
         verdicts = await this.#judge(tx, batch)
         tx.afterCommit((made) => {
           commit = made
@@ -188,15 +205,6 @@ function settle(waiting: Waiting, verdict: Verdict, commit: Commit): void {
 function resultOf(appended: Appended, commit: Commit): AppendResult {
   const { streamId, firstVersion, lastVersion, idempotent } = appended
   return { streamId, firstVersion, lastVersion, position: positionIn(commit, appended), idempotent }
-}
-
-function sizeOf(appends: readonly SessionAppend[]): { readonly events: number; readonly bytes: number } {
-  let [events, bytes] = [0, 0]
-  for (const append of appends) {
-    events += append.events.length
-    for (const { data, metadata } of append.events) bytes += lengthOf(data) + lengthOf(metadata)
-  }
-  return { events, bytes }
 }
 
 function lengthOf(payload: Payload | undefined): number {

@@ -316,7 +316,7 @@ export interface EventStore extends AsyncDisposable {
    *
    * @throws WrongExpectedVersionError, and what `Stream.append` throws
    */
-  append(appends: readonly StreamAppend[], options?: MultiAppendOptions): Promise<AppendResult[]>
+  append(appends: readonly StreamAppend[], options?: MultiAppendOptions): Promise<readonly AppendResult[]>
   /**
    * Runs `body` in one serialisable transaction over streams and own keys. `body` **may run several times**, if something that
    * it read has changed meanwhile. What it throws cancels the transaction and comes out unchanged.

@@ -107,7 +107,10 @@ class LayeredStore implements EventStore {
     for await (const { streamId, version } of listStreams(this.#host, options)) yield { streamId, version }
   }
 
-  async append(appends: readonly StreamAppend[], options: MultiAppendOptions = {}): Promise<AppendResult[]> {
+  async append(
+    appends: readonly StreamAppend[],
+    options: MultiAppendOptions = {},
+  ): Promise<readonly AppendResult[]> {
     this.#assertOpen()
     checkMultiAppendOptions(options)
     const { conditions = [], signal } = options
@@ -119,10 +122,9 @@ class LayeredStore implements EventStore {
     return this.#appender.append({ appends: prepareAppends(appends), conditions, signal })
   }
 
-  async #appendOne(append: StreamAppend, signal: AbortSignal | undefined): Promise<AppendResult> {
+  #appendOne(append: StreamAppend, signal: AbortSignal | undefined): Promise<AppendResult> {
     this.#assertOpen()
-    const [result] = await this.#appender.append({ appends: [prepareAppend(append)], conditions: [], signal })
-    return result!
+    return this.#appender.appendOne(prepareAppend(append), signal)
   }
 
   async transact<T>(

@@ -32,12 +32,13 @@ export interface PreparedEvent {
 
 /** Checks what is to be appended. @throws InvalidArgumentError, LimitExceededError, UnserializableError */
 export function prepareEvents(events: NewEvent | readonly NewEvent[]): PreparedEvent[] {
-  const list: readonly NewEvent[] = Array.isArray(events) ? events : [events]
+  if (!Array.isArray(events)) return [prepare(events as NewEvent, '')]
+  const list: readonly NewEvent[] = events
   if (list.length > APPEND_EVENTS_MAX) {
     throw new LimitExceededError('An append', APPEND_EVENTS_MAX, list.length, 'events')
   }
   const prepared = list.map((event, index) => prepare(event, list.length === 1 ? '' : `events[${index}].`))
-  refuseRepeatedIds(prepared)
+  if (prepared.length > 1) refuseRepeatedIds(prepared)
   return prepared
 }
 

@@ -34,7 +34,7 @@ export const KIND_BYTES = 2
 const CRC_BYTES = 4
 const ID_AT = 2
 const HEADER_BYTES = 18
-const SLAB_BYTES = 256 * 1_024
+const SLAB_BYTES = 512 * 1_024
 /** JSON longer than this is encoded on its own, so that not three bytes a character are set aside for it. */
 const LONG_TEXT = 16 * 1_024
 
@@ -65,6 +65,12 @@ export interface RecordParts {
 export class RecordEncoder {
   #slab: Uint8Array = new Uint8Array(SLAB_BYTES)
   #at = 0
+
+  /** Makes room by giving up everything that was encoded: nobody must need it any more. */
+  reuse(): void {
+    if (this.#slab.length > SLAB_BYTES) this.#slab = new Uint8Array(SLAB_BYTES)
+    this.#at = 0
+  }
 
   /** Encodes an event; it gets an id from `ids` if it has none. */
   encode(event: PreparedEvent, streamId: string, version: number, ids: UuidSource): Uint8Array {

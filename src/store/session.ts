@@ -53,6 +53,14 @@ export interface Appended {
   readonly idempotent: boolean
 }
 
+/** An event that a session has appended. */
+interface OwnEvent {
+  readonly bytes: Uint8Array
+  readonly streamId: string
+  readonly version: number
+  readonly userVersion: number
+}
+
 /** How a session may use what the store remembers. */
 export type Memory = 'use-memory' | 'read-snapshot'
 
@@ -66,8 +74,7 @@ export class StoreSession {
   readonly #memory: Memory
   readonly #streams = new Map<string, StreamState>()
   readonly #changed = new Set<StreamState>()
-  readonly #pending: { readonly bytes: Uint8Array; readonly streamId: string; readonly version: number }[] =
-    []
+  readonly #pending: OwnEvent[] = []
   #nextUserVersion = 0
   /** Appends that wait for their turn, or have it. */
   #turns = 0
@@ -281,7 +288,9 @@ export class StoreSession {
     this.tx.setStampedValue(keys.streamKey(state.number, version), stampHole(userVersion), 0)
     if (id !== undefined) this.tx.set(keys.eventIdKey(state.number, id), encodeNumber(version))
     state.version = version
-    this.#pending.push({ bytes, streamId: state.id, version })
+    if (this.#memory === 'read-snapshot' || id !== undefined) {
+      this.#pending.push({ bytes, streamId: state.id, version, userVersion })
+    }
   }
 
   #writeChunks(
@@ -330,15 +339,14 @@ export class StoreSession {
     firstVersion: number,
     lastVersion: number,
   ): Promise<Appended> {
-    const own = this.#pending.findIndex(
-      (event) => event.streamId === streamId && event.version === lastVersion,
-    )
-    const stamp = own >= 0 ? undefined : await this.tx.get(this.#host.keys.streamKey(number, lastVersion))
+    const own = this.#pending.find((event) => event.streamId === streamId && event.version === lastVersion)
+    const stamp =
+      own !== undefined ? undefined : await this.tx.get(this.#host.keys.streamKey(number, lastVersion))
     return {
       streamId,
       firstVersion,
       lastVersion,
-      lastUserVersion: own >= 0 ? own : undefined,
+      lastUserVersion: own?.userVersion,
       recordedPosition: stamp === undefined ? undefined : positionOf(stamp),
       idempotent: true,
     }

@@ -39,10 +39,15 @@ export class StoreStream implements Stream {
     return streamSource(this.#store.reading, this.id).read(options)
   }
 
-  async append(events: NewEvent | readonly NewEvent[], options: AppendOptions = {}): Promise<AppendResult> {
-    checkAppendOptions(options)
-    const { expectedVersion = 'any', signal } = options
-    return this.#store.append({ streamId: this.id, events, expectedVersion }, signal)
+  append(events: NewEvent | readonly NewEvent[], options: AppendOptions = {}): Promise<AppendResult> {
+    // Not an async function: at the rates of this call, a promise and its turns more are felt.
+    try {
+      checkAppendOptions(options)
+      const { expectedVersion = 'any', signal } = options
+      return this.#store.append({ streamId: this.id, events, expectedVersion }, signal)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   async event(version: number): Promise<RecordedEvent | undefined> {

@@ -33,6 +33,8 @@ export function decodeText(bytes: Uint8Array, from: number, to: number): string 
 export function checkName(text: unknown, what: string, bytesMax: number): asserts text is string {
   if (typeof text !== 'string') throw new InvalidArgumentError(`${what} must be a string, not ${typeof text}`)
   if (text === '') throw new InvalidArgumentError(`${what} must not be empty`)
+  // Nearly all names are plain, and this is asked for each append.
+  if (text.length <= bytesMax && isPlainAscii(text)) return
   if (text.includes('\0'))
     throw new InvalidArgumentError(`${what} must not contain the character NUL`, { text })
   if (/\p{Surrogate}/u.test(text)) {
@@ -53,4 +55,12 @@ export function compareCodePoints(a: string, b: string): number {
     if (difference !== 0) return difference
   }
   return a.length - b.length
+}
+
+function isPlainAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code === 0 || code > 0x7f) return false
+  }
+  return true
 }
