@@ -92,6 +92,8 @@ export const STANDSTILLS_MAX: number = 3
 export const READ_PAGE_EVENTS: number = 512
 /** Events that a read fetches first, as many reads want few. */
 export const READ_PAGE_EVENTS_FIRST: number = 64
+/** How long reads follow each other before the event loop gets a turn, in milliseconds. */
+export const READ_TURN_MS: number = 10
 /** Bytes of events after which a page of a read ends early. */
 export const READ_PAGE_BYTES: number = 8 * 1_024 * 1_024
 /** Rows that `check` looks at on one snapshot. */

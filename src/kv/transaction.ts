@@ -34,7 +34,7 @@ export class OptimisticTransaction implements Transaction {
     this.writes = new WriteBuffer(host.limits)
     this.snapshot = {
       get: (key) => this.#get(key, false),
-      getMany: (keys) => Promise.all(keys.map((key) => this.#get(key, false))),
+      getMany: async (keys) => keys.map((key) => this.#read(key, false)),
       getRange: (range, options) => this.#getRange(range, options, false),
     }
   }
@@ -43,8 +43,8 @@ export class OptimisticTransaction implements Transaction {
     return this.#get(key, true)
   }
 
-  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    return Promise.all(keys.map((key) => this.#get(key, true)))
+  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    return keys.map((key) => this.#read(key, true))
   }
 
   getRange(range: KeyRange, options?: RangeOptions): RangeRead {

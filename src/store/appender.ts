@@ -15,17 +15,12 @@ import {
   STANDSTILLS_MAX,
 } from '../limits.ts'
 import { turn } from '../runtime.ts'
+import { type Appended, positionIn, type SessionAppend, type SessionCondition } from './appended.ts'
 import type { AppendResult } from './contract.ts'
 import type { StoreHost } from './host.ts'
 import type { Payload } from './prepared-event.ts'
 import { RecordEncoder } from './record.ts'
-import {
-  type Appended,
-  positionIn,
-  type SessionAppend,
-  type SessionCondition,
-  StoreSession,
-} from './session.ts'
+import { StoreSession } from './session.ts'
 
 /** An append that was asked for outside of any transaction. */
 export interface AppendRequest {
@@ -174,6 +169,7 @@ export class Appender {
 }
 
 async function judgeEach(session: StoreSession, batch: readonly Waiting[]): Promise<Verdict[]> {
+  await session.lookForIds(batch.flatMap(({ appends }) => appends))
   const verdicts: Verdict[] = []
   for (const { appends, conditions } of batch) {
     try {

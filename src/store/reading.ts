@@ -1,4 +1,5 @@
 import type { KeyValueStore, Reader, ReadTransaction } from '../kv/contract.ts'
+import { READ_TURN_MS } from '../limits.ts'
 import { turn } from '../runtime.ts'
 import type { StoreHost } from './host.ts'
 import type { Keyspace } from './keyspace.ts'
@@ -19,13 +20,21 @@ export function readingOf(
   host: Pick<StoreHost, 'keys' | 'runtime'>,
   assertOpen: () => void,
 ): Reading {
+  const { keys, runtime } = host
+  let turnedAt = runtime.monotonic()
+  const pause = async (): Promise<void> => {
+    await turn(runtime)
+    turnedAt = runtime.monotonic()
+  }
   return {
-    keys: host.keys,
+    keys,
     onSnapshot: async (body) => {
       assertOpen()
+      // Many short reads, one after the other, are a long read as well.
+      if (runtime.monotonic() - turnedAt > READ_TURN_MS) await pause()
       return onSnapshot(kv, body)
     },
-    pause: () => turn(host.runtime),
+    pause,
   }
 }
 

@@ -4,16 +4,17 @@ import {
   type Violation,
   WrongExpectedVersionError,
 } from '../errors.ts'
-import type { Commit, Transaction } from '../kv/contract.ts'
+import type { Transaction } from '../kv/contract.ts'
 import { positionOf, STAMP_BYTES } from '../kv/stamp.ts'
 import { CHUNK_BYTES } from '../limits.ts'
+import { type Appended, nothingAppended, type SessionAppend, type SessionCondition } from './appended.ts'
 import { encodeChunkedRow } from './chunks.ts'
-import type { ExpectedVersion } from './contract.ts'
 import type { PendingEvent } from './event.ts'
 import { violationOf } from './expected-version.ts'
 import type { StoreHost } from './host.ts'
 import type { PreparedEvent } from './prepared-event.ts'
-import { decodeNumber, encodeNumber } from './small-values.ts'
+import { type IdInStream, RecordedIds } from './recorded-ids.ts'
+import { encodeNumber } from './small-values.ts'
 import { pendingEvent } from './stored-event.ts'
 import { headOf, numberOf } from './stream-rows.ts'
 import { formatUuid } from './uuid.ts'
@@ -26,31 +27,6 @@ export interface StreamState {
   exists: boolean
   /** Whether this was taken from memory and not from the transaction's snapshot. */
   readonly remembered: boolean
-}
-
-/** One stream's part of an append. */
-export interface SessionAppend {
-  readonly streamId: string
-  readonly events: readonly PreparedEvent[]
-  readonly expectedVersion: ExpectedVersion
-}
-
-/** A condition without an append. */
-export interface SessionCondition {
-  readonly streamId: string
-  readonly expectedVersion: ExpectedVersion
-}
-
-/** What an append came to, as far as it is known before the commit. */
-export interface Appended {
-  readonly streamId: string
-  readonly firstVersion: number
-  readonly lastVersion: number
-  /** User version of the last event, by which its position is known after the commit. */
-  readonly lastUserVersion: number | undefined
-  /** Position of events that were there already. */
-  readonly recordedPosition: bigint | undefined
-  readonly idempotent: boolean
 }
 
 /** An event that a session has appended. */
@@ -75,6 +51,7 @@ export class StoreSession {
   readonly #streams = new Map<string, StreamState>()
   readonly #changed = new Set<StreamState>()
   readonly #pending: OwnEvent[] = []
+  readonly #ids: RecordedIds
   #nextUserVersion = 0
   /** Appends that wait for their turn, or have it. */
   #turns = 0
@@ -84,6 +61,7 @@ export class StoreSession {
     this.#host = host
     this.tx = tx
     this.#memory = memory
+    this.#ids = new RecordedIds(host.keys)
     tx.afterCommit(() => this.#remember())
   }
 
@@ -140,9 +118,30 @@ export class StoreSession {
     for (const { streamId, events } of appends) {
       const state = this.#atHand(streamId)
       if (state === undefined || (state.number === undefined && events.length > 0)) return false
-      for (const { id } of events) if (id !== undefined) return false
+      if (!this.#areNew(state, events)) return false
     }
     return conditions.every(({ streamId }) => this.#atHand(streamId) !== undefined)
+  }
+
+  /** Whether the ids of events are certain not to be in the stream. */
+  #areNew({ number }: StreamState, events: readonly PreparedEvent[]): boolean {
+    for (const { id } of events) {
+      if (id === undefined) continue
+      const place = { number: number!, id }
+      if (!this.#ids.isKnown(place) || this.#ids.versionOf(place) !== undefined) return false
+    }
+    return true
+  }
+
+  /** Looks for the ids of many appends at once, to streams that are at hand. Appends look for what is missing themselves. */
+  async lookForIds(appends: readonly Pick<SessionAppend, 'streamId' | 'events'>[]): Promise<void> {
+    const places: IdInStream[] = []
+    for (const { streamId, events } of appends) {
+      const number = events.some(({ id }) => id !== undefined) ? this.#atHand(streamId)?.number : undefined
+      if (number === undefined) continue
+      for (const { id } of events) if (id !== undefined) places.push({ number, id })
+    }
+    if (places.length > 0) await this.#ids.lookFor(this.tx.snapshot, places)
   }
 
   /** Reads everything that an append depends on. Returns which parts of it are recorded already. */
@@ -257,7 +256,7 @@ export class StoreSession {
 
   #write({ streamId, events }: SessionAppend, encoded: readonly Uint8Array[]): Appended {
     const known = this.#streams.get(streamId)!
-    if (encoded.length === 0) return nothingWritten(known)
+    if (encoded.length === 0) return nothingAppended(known)
     const state = this.#establish(known)
     const firstVersion = state.version + 1
     for (let index = 0; index < encoded.length; index += 1) {
@@ -286,7 +285,10 @@ export class StoreSession {
     if (bytes.length <= CHUNK_BYTES) this.tx.setStampedKey(key.bytes, key.offset, bytes)
     else this.#writeChunks(key, userVersion, bytes)
     this.tx.setStampedValue(keys.streamKey(state.number, version), stampHole(userVersion), 0)
-    if (id !== undefined) this.tx.set(keys.eventIdKey(state.number, id), encodeNumber(version))
+    if (id !== undefined) {
+      this.tx.set(keys.eventIdKey(state.number, id), encodeNumber(version))
+      this.#ids.note({ number: state.number, id }, version)
+    }
     state.version = version
     if (this.#memory === 'read-snapshot' || id !== undefined) {
       this.#pending.push({ bytes, streamId: state.id, version, userVersion })
@@ -314,7 +316,10 @@ export class StoreSession {
     if (!events.some(({ id }) => id !== undefined)) return undefined
     const { number } = await this.stream(streamId)
     if (number === undefined) return undefined
-    const versions = await Promise.all(events.map(({ id }) => this.#versionOf(number, id)))
+    await this.lookForIds([{ streamId, events }])
+    const versions = events.map(({ id }) =>
+      id === undefined ? undefined : this.#ids.versionOf({ number, id }),
+    )
     const found = events.filter((_, index) => versions[index] !== undefined)
     if (found.length === 0) return undefined
     const firstVersion = versions[0] ?? 0
@@ -325,12 +330,6 @@ export class StoreSession {
       )
     }
     return this.#alreadyThere(streamId, number, firstVersion, firstVersion + events.length - 1)
-  }
-
-  async #versionOf(number: number, id: Uint8Array | undefined): Promise<number | undefined> {
-    if (id === undefined) return undefined
-    const row = await this.tx.get(this.#host.keys.eventIdKey(number, id))
-    return row === undefined ? undefined : decodeNumber(row, 'The version of an event id')
   }
 
   async #alreadyThere(
@@ -358,26 +357,9 @@ export class StoreSession {
   }
 }
 
-/** The position of an append's last event, once its transaction is durable. */
-export function positionIn(commit: Commit, appended: Appended): bigint | undefined {
-  const { lastUserVersion, recordedPosition } = appended
-  return lastUserVersion === undefined ? recordedPosition : positionOf(commit.stamp(lastUserVersion))
-}
-
 function stampHole(userVersion: number): Uint8Array {
   const hole = new Uint8Array(STAMP_BYTES)
   hole[STAMP_BYTES - 2] = userVersion >>> 8
   hole[STAMP_BYTES - 1] = userVersion
   return hole
-}
-
-function nothingWritten({ id, version }: StreamState): Appended {
-  return {
-    streamId: id,
-    firstVersion: version + 1,
-    lastVersion: version,
-    lastUserVersion: undefined,
-    recordedPosition: undefined,
-    idempotent: false,
-  }
 }
