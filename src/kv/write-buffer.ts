@@ -130,7 +130,9 @@ export class WriteBuffer {
       writer.clearRange(bytesOf(begin), bytesOf(end))
       changed.ranges.add(begin, end)
     }
-    for (const [id, { key, value, holeAt, userVersion }] of this.#writes) {
+    // In the order of the keys: neighbours share pages, and an engine finds the next one where it is.
+    for (const id of this.#keys.all()) {
+      const { key, value, holeAt, userVersion } = this.#writes.get(id)!
       if (holeAt !== NO_HOLE) stamper.write(value!, holeAt, userVersion)
       if (value === undefined) writer.clear(key)
       else writer.set(key, value)
