@@ -1,9 +1,10 @@
 import { openMemory } from 'eventdb/memory'
-import { openSqlite } from 'eventdb/sqlite'
-import { type KvFixture, type KvOpenOptions, kvConformance } from 'eventdb/testing'
+import { openSqlite, type SqliteLibraryName } from 'eventdb/sqlite'
+import { type KvFixture, kvConformance } from 'eventdb/testing'
 import { describe, test } from 'vitest'
 import { withDirectories } from '../../src/directory/index.ts'
 import { memoryEngine } from '../../src/drivers/memory/memory-engine.ts'
+import { loadSqlite } from '../../src/drivers/sqlite/libraries.ts'
 import { type Engine, type KeyValueStore, openOptimisticStore } from '../../src/kv/index.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -27,13 +28,26 @@ describe('memory, shared as by several processes', () => {
   })
 })
 
-describe('sqlite', () => {
-  kvConformance({ test, open: openInTemporaryFolder })
-})
+for (const library of ['better-sqlite3', 'node:sqlite'] as const) {
+  describe.runIf(isHere(library))(`sqlite, by ${library}`, () => {
+    kvConformance({
+      test,
+      open: async (options) => {
+        const folder = await temporaryFolder()
+        return fixtureOf(() => openSqlite(folder.path, { ...options, library }), folder.remove)
+      },
+    })
+  })
+}
 
-async function openInTemporaryFolder(options: KvOpenOptions): Promise<KvFixture> {
-  const folder = await temporaryFolder()
-  return fixtureOf(() => openSqlite(folder.path, options), folder.remove)
+/** Node has `node:sqlite` from 22.5 on; `better-sqlite3` works on the version of Node for which it was installed. */
+function isHere(library: SqliteLibraryName): boolean {
+  try {
+    loadSqlite(library).open(':memory:').close()
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** A fixture whose stores all come from one `open`, and share what is below it. */
