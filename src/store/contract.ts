@@ -312,7 +312,8 @@ export interface EventStore extends AsyncDisposable {
   streams(options?: StreamsOptions): AsyncIterable<StreamEntry>
   /**
    * Appends to several streams, all or nothing, in the order given. The error of a failed append lists every
-   * condition that did not hold.
+   * condition that did not hold. Idempotency is judged for each stream: the part of one whose events are there already is not
+   * written again, whatever its expected version, while the others are.
    *
    * @throws WrongExpectedVersionError, and what `Stream.append` throws
    */
