@@ -243,14 +243,14 @@ async function makeStore(folder: string, engine: 'sqlite' | 'lmdb', format?: str
 
 /** Does something to a SQLite file that the driver does not do. */
 function runSql(folder: string, sql: string): void {
-  const db = loadSqlite('better-sqlite3').open(join(folder, FILES.sqlite))
+  const db = loadSqlite().open(join(folder, FILES.sqlite))
   db.exec(sql)
   db.close()
 }
 
 /** SQLite on a disk that a test can fill: the number of pages that a file may have is limited. */
 function limitedSqlite(): { readonly library: SqliteLibrary; leavePages(pages: number): void } {
-  const real = loadSqlite('better-sqlite3')
+  const real = loadSqlite()
   const handles: SqliteHandle[] = []
   const pragma = (handle: SqliteHandle, text: string): number =>
     Object.values(handle.prepare(`PRAGMA ${text}`).get() as Record<string, number>)[0]!
