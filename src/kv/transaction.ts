@@ -128,8 +128,9 @@ export class OptimisticTransaction implements Transaction {
   #read(key: Uint8Array, conflicts: boolean): Uint8Array | undefined {
     checkKey(key)
     const view = this.#pin().view
+    if (!conflicts && this.writes.isEmpty) return view.get(key)
     const id = byteString(key)
-    const own = this.writes.isEmpty ? undefined : this.writes.lookup(id)
+    const own = this.writes.lookup(id)
     if (own === 'cleared') return undefined
     if (own !== undefined) {
       if (own.holeAt !== NO_HOLE)
