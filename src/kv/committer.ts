@@ -61,7 +61,6 @@ export class Committer {
   readonly #turns = new CommitTurns()
   #queue: PendingCommit[] = []
   #scheduled = false
-  #settling = false
   #busySince: number | undefined
   #idleCallbacks: (() => void)[] = []
   /** How many of the next transactions are committed alone, because one of them has failed their group. */
@@ -82,7 +81,7 @@ export class Committer {
       const pending: PendingCommit = { tx, resolve, reject }
       if (signal !== undefined) this.#cancelOnAbort(pending, signal)
       this.#queue.push(pending)
-      if (commitAtOnce && !this.#scheduled && !this.#settling && this.#gapMs() <= 0) this.#run()
+      if (commitAtOnce && !this.#scheduled && this.#gapMs() <= 0) this.#run()
       else this.#schedule()
     })
   }
@@ -146,9 +145,7 @@ export class Committer {
       return this.#fail(taken, error)
     }
     this.#busySince = undefined
-    this.#settling = true
     this.#settle(group!)
-    this.#settling = false
     this.#finish()
   }
 
