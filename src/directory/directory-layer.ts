@@ -61,6 +61,7 @@ function delegate(store: TransactionalStore, directories: Directories): KeyValue
     limits: store.limits,
     transact: (body, options) => store.transact(body, options),
     readTransact: (body, options) => store.readTransact(body, options),
+    backup: (folder, options) => store.backup(folder, options),
     close: () => store.close(),
     [Symbol.asyncDispose]: () => store.close(),
   }

@@ -63,6 +63,18 @@ describe('a commit record', () => {
     )
   })
 
+  test('with a length below zero is refused', () => {
+    const written = new WriteSet()
+    written.keys.add('a')
+    const value = encodeCommitRecord(1n, written)
+    const damaged = Buffer.concat([
+      value.subarray(0, 11),
+      bytesOf('\xff\xff\xff\xff\x0f'),
+      value.subarray(12),
+    ])
+    expect(() => decodeCommitRecord({ key: commitRecordKey(1), value: damaged })).toThrow(CorruptionError)
+  })
+
   test('of another layout, or with a key that is not one, is refused', () => {
     const value = encodeCommitRecord(1n, new WriteSet())
     expect(() => decodeCommitState({ key: bytesOf('\xffc'), value })).toThrow(CorruptionError)

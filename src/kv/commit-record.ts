@@ -1,5 +1,5 @@
 import { CorruptionError } from '../errors.ts'
-import type { ByteString } from './byte-string.ts'
+import { type ByteString, byteString } from './byte-string.ts'
 import type { Row } from './rows.ts'
 import { WriteSet } from './write-set.ts'
 
@@ -141,8 +141,11 @@ class RecordReader {
   key(): ByteString {
     const shared = this.varint()
     const length = this.varint()
-    let key = this.#previous.slice(0, shared)
-    for (let left = length; left > 0; left -= 1) key += String.fromCharCode(this.#next())
+    const end = this.#at + length
+    // A length that is damaged may be below zero as well, and must not lead back.
+    if (length < 0 || end > this.#bytes.length) throw new CorruptionError('A commit record ends too early')
+    const key = this.#previous.slice(0, shared) + byteString(this.#bytes.subarray(this.#at, end))
+    this.#at = end
     this.#previous = key
     return key
   }

@@ -87,15 +87,32 @@ export interface Transaction extends ReadTransaction {
    * Sets a key that holds the transaction's stamp: the 12 bytes from `offset` are replaced at the commit. The
    * last two of them give the user version (big-endian), by which the stamps of one transaction are ordered.
    */
-  setStampedKey(key: Uint8Array, offset: number, value: Uint8Array): void
+  setStampedKey(key: Uint8Array, offset: number, value: Uint8Array, options?: StampedKeyOptions): void
   /** Sets a value that holds the transaction's stamp, as in `setStampedKey`. */
   setStampedValue(key: Uint8Array, value: Uint8Array, offset: number): void
   /** Conflicts with commits that change `key`, as if it had been read. */
   addReadConflictKey(key: Uint8Array, options?: ReadConflictOptions): void
   /** Conflicts with commits that change any key of the range, as if it had been read. */
   addReadConflictRange(range: KeyRange, options?: ReadConflictOptions): void
+  /**
+   * Conflicts with commits that set keys with one and the same stamp below a prefix of **each** of the sets: the intersection over
+   * the sets of the union over their prefixes. The keys are those that were set with `setStampedKey` and `listed`, prefix and stamp and
+   * nothing behind it. So a row in several indexes can be awaited by all of them together, and rows that are in only some
+   * of the indexes do not conflict (precision locking: Jordan, Banerjee and Batman 1981).
+   * @throws InvalidArgumentError without sets, or for a set without prefixes
+   */
+  addReadConflictJoin(sets: readonly (readonly Uint8Array[])[], options?: ReadConflictOptions): void
   /** Calls back once this transaction is durable, before the caller of `transact` hears of it, in the order of commits. */
   afterCommit(callback: (commit: Commit) => void): void
+}
+
+/** How a stamped key is made known to other transactions. */
+export interface StampedKeyOptions {
+  /**
+   * Whether the write set lists this very key, so that `addReadConflictJoin` finds it. Otherwise one range stands for all stamped keys of the
+   * transaction with the same prefix, which costs less. @default false
+   */
+  readonly listed?: boolean
 }
 
 /** What is known once a transaction is durable. */
@@ -164,8 +181,24 @@ export interface KeyValueStore extends Directories, AsyncDisposable {
   transact<T>(body: (tx: Transaction) => Promise<T> | T, options?: TransactOptions): Promise<T>
   /** Runs `body` on one consistent snapshot. */
   readTransact<T>(body: (tx: ReadTransaction) => Promise<T> | T, options?: TransactOptions): Promise<T>
+  /**
+   * Copies everything, as of one moment, into a new folder that can be opened like the original, while others go on reading and writing.
+   * The folder appears when the copy is complete and durable.
+   *
+   * @throws StorageError (`exists`) if there is something at the path, and for what the file system refuses; InvalidArgumentError if
+   * the engine has no files (`capabilities.durable` is false); ClosedError if the store is closed meanwhile; the signal's reason
+   */
+  backup(folder: string, options?: KeyValueBackupOptions): Promise<void>
   /** Lets transactions that are committing finish, refuses new ones, and releases everything. Idempotent. */
   close(): Promise<void>
+}
+
+/** How to back up. */
+export interface KeyValueBackupOptions {
+  /** Gives up and removes what was written. */
+  readonly signal?: AbortSignal
+  /** Called now and then with the bytes written so far and, roughly, to be written. */
+  readonly onProgress?: (bytes: number, bytesTotal: number) => void
 }
 
 /** Bounds of one transaction. */

@@ -1,11 +1,11 @@
-import type { Capabilities } from './contract.ts'
+import type { Capabilities, KeyValueBackupOptions } from './contract.ts'
 import type { Row } from './rows.ts'
 
 /**
  * The seam between the optimistic engine of this folder and what it stands on: a sorted map of bytes with pinned
  * read views and one durable write at a time. See `docs/transactions.md` for what each promise is used for.
  *
- * Everything is synchronous: embedded engines are, and a promise costs more than most reads.
+ * Everything but a backup is synchronous: embedded engines are, and a promise costs more than most reads.
  */
 export interface Engine {
   /** Name for people, such as `sqlite`. */
@@ -23,7 +23,15 @@ export interface Engine {
   write(apply: (writer: EngineWriter) => boolean): boolean | 'busy'
   /** Differs from what it returned before if any process has committed in between. Cheap. */
   changeCounter(): number
-  /** Releases everything. Called once, with no snapshot open. */
+  /**
+   * Copies the newest durable commit and all before it into a new folder, which appears when it is complete and durable. Others go on
+   * reading and writing meanwhile, and so does the event loop. If it fails or is given up, nothing is left behind. Missing where
+   * there are no files.
+   *
+   * @throws StorageError, the signal's reason
+   */
+  backup?(folder: string, options: KeyValueBackupOptions): Promise<void>
+  /** Releases everything. Called once, with no snapshot open and no backup under way. */
   close(): void | Promise<void>
 }
 

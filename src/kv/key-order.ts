@@ -32,6 +32,12 @@ export class KeyOrder {
     return sorted.slice(lowerBound(sorted, begin), lowerBound(sorted, end))
   }
 
+  /** How many members lie in the half-open range. */
+  count(begin: ByteString, end: ByteString): number {
+    const sorted = this.#order()
+    return Math.max(0, lowerBound(sorted, end) - lowerBound(sorted, begin))
+  }
+
   /** All members, in order. */
   all(): readonly ByteString[] {
     return this.#order()

@@ -12,6 +12,7 @@ import type {
   Capabilities,
   Coherence,
   Commit,
+  KeyValueBackupOptions,
   KeyValueStore,
   ReadTransaction,
   StampClock,
@@ -58,6 +59,9 @@ class OptimisticStore implements TransactionalStore {
   readonly #host: TransactionHost
   /** In the order in which they began, so the first has the lowest floor. */
   readonly #active = new Set<TransactionLife>()
+  readonly #backups = new Set<Promise<void>>()
+  /** Gives up the backups that are under way when the store is closed. */
+  readonly #giveUp = new AbortController()
   #closing: Promise<void> | undefined
 
   constructor(engine: Engine, { runtime = systemRuntime, positionGap = () => 0 }: OptimisticOptions) {
@@ -114,6 +118,24 @@ class OptimisticStore implements TransactionalStore {
     throw outcome.error
   }
 
+  async backup(folder: string, options: KeyValueBackupOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted()
+    if (this.#closing !== undefined) throw new ClosedError('key-value store')
+    const engine = this.#engine
+    if (engine.backup === undefined)
+      throw new InvalidArgumentError(`The engine ${engine.name} keeps no files that could be backed up`, {
+        engine: engine.name,
+      })
+    const signals = [this.#giveUp.signal, options.signal].filter((signal) => signal !== undefined)
+    const backup = engine.backup(folder, { ...options, signal: AbortSignal.any(signals) })
+    this.#backups.add(backup)
+    try {
+      await backup
+    } finally {
+      this.#backups.delete(backup)
+    }
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -124,7 +146,9 @@ class OptimisticStore implements TransactionalStore {
   }
 
   async #close(): Promise<void> {
+    this.#giveUp.abort(new ClosedError('key-value store'))
     await this.#committer.idle()
+    await Promise.allSettled(this.#backups)
     this.#watches.close()
     this.#pool.close()
     await this.#engine.close()

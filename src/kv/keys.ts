@@ -26,6 +26,21 @@ export function checkStampOffset(bytes: Uint8Array, offset: number): void {
   }
 }
 
+/** Checks that nothing follows the stamp of a key that is to be listed: joins compare whole keys. @throws InvalidArgumentError */
+export function checkListedKey(key: Uint8Array, offset: number): void {
+  if (offset + STAMP_BYTES !== key.length)
+    throw new InvalidArgumentError('A listed key must end with its stamp', { key })
+}
+
+/** Checks the prefixes of a join, which are keys without their stamps. @throws InvalidArgumentError, LimitExceededError */
+export function checkJoin(sets: readonly (readonly Uint8Array[])[]): void {
+  if (sets.length === 0) throw new InvalidArgumentError('A join needs at least one set of prefixes')
+  for (const prefixes of sets) {
+    if (prefixes.length === 0) throw new InvalidArgumentError('A set of a join needs at least one prefix')
+    for (const prefix of prefixes) checkKey(prefix)
+  }
+}
+
 /** Checks a range: both ends are keys, or the end of the key space. Empty and inverted ranges are empty. */
 export function checkRange({ begin, end }: KeyRange): void {
   for (const key of [begin, end]) {

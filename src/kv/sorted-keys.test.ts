@@ -31,6 +31,7 @@ describe('SortedKeys', () => {
         expect(keys.all()).toEqual(model)
         expect(keys.size).toBe(model.length)
         expect(keys.between(begin, end)).toEqual(between)
+        expect(keys.count(begin, end)).toBe(between.length)
         expect(keys.intersects(begin, end)).toBe(between.length > 0)
         expect(keys.has(begin)).toBe(model.includes(begin))
       }),

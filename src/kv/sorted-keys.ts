@@ -37,6 +37,11 @@ export class SortedKeys {
     return this.#order.between(begin, end)
   }
 
+  /** How many members lie in the half-open range; cheaper than `between`. */
+  count(begin: ByteString, end: ByteString): number {
+    return this.#order.count(begin, end)
+  }
+
   /** All members, in order. */
   all(): readonly ByteString[] {
     return this.#order.all()

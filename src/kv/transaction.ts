@@ -6,11 +6,12 @@ import type {
   RangeRead,
   ReadConflictOptions,
   Reader,
+  StampedKeyOptions,
   Transaction,
   Watch,
   WatchOptions,
 } from './contract.ts'
-import { checkKey, checkRange, checkStampOffset, checkValue } from './keys.ts'
+import { checkJoin, checkKey, checkListedKey, checkRange, checkStampOffset, checkValue } from './keys.ts'
 import { type BatchSource, rangeRead } from './range-read.ts'
 import { ReadConflicts } from './read-conflicts.ts'
 import type { KeyRange, Row } from './rows.ts'
@@ -83,13 +84,15 @@ export class OptimisticTransaction implements Transaction {
     this.writes.clearRange(byteString(range.begin), byteString(range.end))
   }
 
-  setStampedKey(key: Uint8Array, offset: number, value: Uint8Array): void {
+  setStampedKey(key: Uint8Array, offset: number, value: Uint8Array, options?: StampedKeyOptions): void {
     this.life.assertUsable()
     checkStampOffset(key, offset)
     if (offset === 0) throw new InvalidArgumentError('A stamped key needs at least one byte before its stamp')
     checkKey(key)
     checkValue(value)
-    this.writes.setStampedKey(key, offset, value)
+    const listed = options?.listed === true
+    if (listed) checkListedKey(key, offset)
+    this.writes.setStampedKey(key, offset, value, listed)
   }
 
   setStampedValue(key: Uint8Array, value: Uint8Array, offset: number): void {
@@ -110,6 +113,12 @@ export class OptimisticTransaction implements Transaction {
     checkRange(range)
     this.#relyOn(options)
     this.reads.addRange(byteString(range.begin), byteString(range.end))
+  }
+
+  addReadConflictJoin(sets: readonly (readonly Uint8Array[])[], options?: ReadConflictOptions): void {
+    checkJoin(sets)
+    this.#relyOn(options)
+    this.reads.addJoin(sets.map((prefixes) => prefixes.map(byteString)))
   }
 
   afterCommit(callback: (commit: Commit) => void): void {

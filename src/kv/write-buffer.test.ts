@@ -130,6 +130,33 @@ describe('WriteBuffer', () => {
     ])
   })
 
+  test('apply() notes listed stamped keys one by one, and no range for them', () => {
+    const stampedKey = fc.record({
+      prefix: fc.constantFrom('k', 'kl', 'm'),
+      userVersion: fc.nat(3),
+      listed: fc.boolean(),
+    })
+    fc.assert(
+      fc.property(fc.array(stampedKey, { maxLength: 8 }), (stampedKeys) => {
+        const [buffer, changed] = [new WriteBuffer(LIMITS), new WriteSet()]
+        for (const { prefix, userVersion, listed } of stampedKeys) {
+          const hole = `${'\0'.repeat(11)}${String.fromCharCode(userVersion)}`
+          buffer.setStampedKey(bytesOf(prefix + hole), prefix.length, bytesOf('v'), listed)
+        }
+        const filled = (rows: typeof stampedKeys): string[] =>
+          rows.map(({ prefix, userVersion }) => prefix + byteString(stampOf(9n + BigInt(userVersion))))
+        const sorted = (keys: string[]): string[] => [...new Set(keys)].sort()
+        expect(applied(buffer, new Map(), 9n, changed)).toEqual(
+          sorted(filled(stampedKeys)).map((key) => `${key}=v`),
+        )
+        expect(changed.keys.all()).toEqual(sorted(filled(stampedKeys.filter(({ listed }) => listed))))
+        const rest = stampedKeys.filter(({ listed }) => !listed)
+        expect(changed.ranges.size).toBe(new Set(rest.map(({ prefix }) => prefix)).size)
+        expect(filled(rest).every((key) => changed.ranges.has(key))).toBe(true)
+      }),
+    )
+  })
+
   test('counts rows and bytes, and refuses what is beyond either limit', () => {
     const buffer = new WriteBuffer({ rowsMax: 2, bytesMax: 5 })
     expect(buffer.isEmpty).toBe(true)

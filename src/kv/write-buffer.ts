@@ -28,6 +28,8 @@ interface StampedKey {
   readonly holeAt: number
   readonly userVersion: number
   readonly value: Uint8Array
+  /** Whether others are told of this very key. */
+  readonly listed: boolean
 }
 
 /** The writes of one transaction until it commits. At the commit: cleared ranges, then keys, then stamped keys. */
@@ -67,9 +69,9 @@ export class WriteBuffer {
     this.#writes.set(id, { key, value, holeAt, userVersion })
   }
 
-  setStampedKey(key: Uint8Array, holeAt: number, value: Uint8Array): void {
+  setStampedKey(key: Uint8Array, holeAt: number, value: Uint8Array, listed = false): void {
     this.#count(key.length + value.length)
-    this.#stampedKeys.push({ key, holeAt, userVersion: this.#noteStamp(key, holeAt), value })
+    this.#stampedKeys.push({ key, holeAt, userVersion: this.#noteStamp(key, holeAt), value, listed })
   }
 
   clearRange(begin: ByteString, end: ByteString): void {
@@ -141,18 +143,26 @@ export class WriteBuffer {
     this.#applyStampedKeys(writer, stamper, changed)
   }
 
-  /** Stamped keys are new keys within one narrow range for each prefix: that range is what others are told. */
+  /** Others are told of listed keys one by one; the rest are new keys within one narrow range for each prefix. */
   #applyStampedKeys(writer: EngineWriter, stamper: Stamper, changed: WriteSet): void {
     const prefixes = new Set<ByteString>()
     let latest: StampedKey | undefined
     for (const stamped of this.#stampedKeys) {
-      const { key, holeAt, userVersion, value } = stamped
+      const { key, holeAt, userVersion, value, listed } = stamped
+      stamper.write(key, holeAt, userVersion)
+      writer.set(key, value)
+      if (listed) {
+        changed.keys.add(byteString(key))
+        continue
+      }
       if (latest === undefined || !samePrefix(latest, stamped))
         prefixes.add(byteString(key.subarray(0, holeAt)))
       latest = stamped
-      stamper.write(key, holeAt, userVersion)
-      writer.set(key, value)
     }
+    this.#noteStampedRanges(prefixes, stamper, changed)
+  }
+
+  #noteStampedRanges(prefixes: ReadonlySet<ByteString>, stamper: Stamper, changed: WriteSet): void {
     if (prefixes.size === 0) return
     const [first, next] = [new Uint8Array(STAMP_BYTES), new Uint8Array(STAMP_BYTES)]
     stamper.write(first, 0, 0)

@@ -1,9 +1,10 @@
 import type { ByteString } from './byte-string.ts'
+import { isJoinedBy } from './conflict-join.ts'
 import { RangeSet } from './range-set.ts'
 import type { ReadConflicts } from './read-conflicts.ts'
 import { SortedKeys } from './sorted-keys.ts'
 
-/** What a commit group changed: single keys, and ranges that were cleared or stamped. */
+/** What a commit group changed: single keys, listed stamped keys among them, and ranges that were cleared or stamped. */
 export class WriteSet {
   readonly keys: SortedKeys = new SortedKeys()
   readonly ranges: RangeSet = new RangeSet()
@@ -19,6 +20,7 @@ export class WriteSet {
     for (const { begin, end } of reads.ranges.all()) {
       if (this.keys.intersects(begin, end) || this.ranges.intersects(begin, end)) return true
     }
+    for (const join of reads.joins) if (isJoinedBy(join, this.keys)) return true
     return false
   }
 }

@@ -7,6 +7,7 @@ import { conflictLaws } from './kv/conflict-laws.ts'
 import { directoryLaws } from './kv/directory-laws.ts'
 import { durabilityLaws } from './kv/durability-laws.ts'
 import { exactnessLaws } from './kv/exactness-laws.ts'
+import { joinConflictLaws } from './kv/join-conflict-laws.ts'
 import type { Laws, Scene, SimulatedScene } from './kv/laws.ts'
 import { limitLaws } from './kv/limit-laws.ts'
 import { ownWriteLaws } from './kv/own-write-laws.ts'
@@ -80,6 +81,7 @@ function stateAllLaws(laws: Laws): void {
   rangeLaws(laws)
   conflictLaws(laws)
   exactnessLaws(laws)
+  joinConflictLaws(laws)
   stampLaws(laws)
   limitLaws(laws)
   retryLaws(laws)

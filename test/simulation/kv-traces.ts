@@ -33,6 +33,8 @@ export interface ReadTrace {
 }
 
 const KEYS = ['a', 'b', 'c', 'd', 'e', 'f']
+/** Prefixes of listed stamped keys. Nothing clears them, as a join promises nothing about that. */
+const INDEXES = ['x', 'xy', 'z']
 const STEPS_MAX = 6
 let values = 0
 
@@ -58,7 +60,7 @@ export async function tracedTransaction(
       if (step.saw !== undefined) readVersion ??= await tx.readVersion()
       steps.push(step)
     }
-    const stamped = random() < 0.3 ? stampSomething(tx) : undefined
+    const stamped = random() < 0.4 ? stampSomething(tx, random) : undefined
     const isWriting = stamped !== undefined || steps.some((step) => step.saw === undefined)
     await pause()
     tx.afterCommit((commit) => {
@@ -121,9 +123,10 @@ async function traceReads(
 async function takeStep(tx: Transaction, choice: number, random: () => number): Promise<Step> {
   if (choice < 0.25) return getStep(tx, random)
   if (choice < 0.5) return rangeStep(tx, random)
-  if (choice < 0.58) return { ...(await rangeStep(tx.snapshot, random)), isSnapshotRead: true }
-  if (choice < 0.82) return setStep(tx, random)
-  if (choice < 0.92) return clearStep(tx, random)
+  if (choice < 0.6) return joinStep(tx, random)
+  if (choice < 0.66) return { ...(await rangeStep(tx.snapshot, random)), isSnapshotRead: true }
+  if (choice < 0.84) return setStep(tx, random)
+  if (choice < 0.93) return clearStep(tx, random)
   return clearRangeStep(tx, random)
 }
 
@@ -143,6 +146,21 @@ async function rangeStep(tx: Pick<ReadTransaction, 'getRange'>, random: () => nu
     return rows.slice(0, options.limit).join(' ')
   }
   return { describe: `range ${begin}..${end} ${JSON.stringify(options)}`, saw, run }
+}
+
+/** Reads which stamps stand in all of some sets of indexes: by snapshot reads, and with the join as its only conflict. */
+async function joinStep(tx: Transaction, random: () => number): Promise<Step> {
+  const sets = Array.from({ length: 1 + Math.floor(random() * 3) }, () => {
+    const prefix = pick(random, INDEXES)
+    return random() < 0.3 ? [prefix, pick(random, INDEXES)] : [prefix]
+  })
+  const rows = await tx.snapshot.getRange(range('x', '{')).toArray()
+  const saw = joined(
+    sets,
+    rows.map(({ key }) => text(key)),
+  )
+  tx.addReadConflictJoin(sets.map((prefixes) => prefixes.map(bytes)))
+  return { describe: `join ${JSON.stringify(sets)}`, saw, run: (state) => joined(sets, [...state.keys()]) }
 }
 
 function setStep(tx: Transaction, random: () => number): Step {
@@ -167,17 +185,34 @@ function clearRangeStep(tx: Transaction, random: () => number): Step {
   return { describe: `clear ${begin}..${end}`, run }
 }
 
-/** Adds a key that holds its stamp; what it is shows only at the commit. */
-function stampSomething(tx: Transaction): (commit: Commit) => Step {
+/** Adds keys that hold its stamps, some of them listed in indexes; what they are shows only at the commit. */
+function stampSomething(tx: Transaction, random: () => number): (commit: Commit) => Step {
   tx.setStampedKey(bytes(`c${text(hole(1))}`), 1, bytes('s'))
+  const listed = INDEXES.filter(() => random() < 0.5).map(
+    (prefix) => [prefix, random() < 0.3 ? 0 : 1] as const,
+  )
+  for (const [prefix, userVersion] of listed)
+    tx.setStampedKey(bytes(prefix + text(hole(userVersion))), prefix.length, bytes('s'), { listed: true })
   return (commit) => {
-    const key = `c${text(commit.stamp(1))}`
-    return { describe: 'stamped key', run: (state) => void state.set(key, 's') }
+    const keys = [['c', 1] as const, ...listed].map(([prefix, at]) => prefix + text(commit.stamp(at)))
+    const run = (state: State): undefined => {
+      for (const key of keys) state.set(key, 's')
+    }
+    return { describe: 'stamped keys', run }
   }
 }
 
-function pick(random: () => number): string {
-  return KEYS[Math.floor(random() * KEYS.length)]!
+/** The stamps with a key below a prefix of each set. */
+function joined(sets: readonly (readonly string[])[], keys: readonly string[]): string {
+  const isThere = new Set(keys)
+  const stamps = [...new Set(keys.map((key) => key.slice(-12)))].sort()
+  return stamps
+    .filter((stamp) => sets.every((prefixes) => prefixes.some((prefix) => isThere.has(prefix + stamp))))
+    .join(' ')
+}
+
+function pick(random: () => number, from: readonly string[] = KEYS): string {
+  return from[Math.floor(random() * from.length)]!
 }
 
 function within(state: State, begin: string, end: string): string[] {

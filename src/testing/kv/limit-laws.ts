@@ -134,6 +134,7 @@ function usesOf(key: Uint8Array): readonly (readonly [string, Body])[] {
     ['clear', (tx) => tx.clear(key)],
     ['setStampedValue', (tx) => tx.setStampedValue(key, hole(), 0)],
     ['addReadConflictKey', (tx) => tx.addReadConflictKey(key)],
+    ['addReadConflictJoin', (tx) => tx.addReadConflictJoin([[key]])],
     ['watch', (tx) => tx.watch(key)],
   ]
 }

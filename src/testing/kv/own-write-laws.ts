@@ -122,10 +122,11 @@ export function ownWriteLaws({ law }: Laws): void {
     await kv.transact(async (tx) => {
       tx.setStampedValue(bytes('value'), new Uint8Array(12), 0)
       tx.setStampedKey(bytes(`key${'\0'.repeat(12)}`), 3, bytes('1'))
+      tx.setStampedKey(bytes(`key+${'\0'.repeat(12)}`), 4, bytes('1'), { listed: true })
       await assert.rejects(tx.get(bytes('value')), { code: 'invalid-argument' })
       assert.deepEqual(await tx.getRange(range('key', 'kez')).toArray(), [])
     })
-    assert.equal(await kv.readTransact(async (tx) => (await tx.getRange(everything).toArray()).length), 2)
+    assert.equal(await kv.readTransact(async (tx) => (await tx.getRange(everything).toArray()).length), 3)
   })
 }
 

@@ -25,6 +25,7 @@ const USES: Readonly<Record<string, Body>> = {
   setStampedValue: (tx) => tx.setStampedValue(key, hole(), 0),
   addReadConflictKey: (tx) => tx.addReadConflictKey(key),
   addReadConflictRange: (tx) => tx.addReadConflictRange(range('a', 'b')),
+  addReadConflictJoin: (tx) => tx.addReadConflictJoin([[key]]),
   afterCommit: (tx) => tx.afterCommit(() => {}),
 }
 
