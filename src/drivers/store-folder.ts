@@ -46,14 +46,16 @@ export function makeFile(file: string, mode: number, bytes = 0): void {
   }
 }
 
-function makeFolder(folder: string, mode: number): void {
+/** Makes a folder and those above it, where they are missing, and returns the topmost that it has made. */
+export function makeFolder(folder: string, mode: number): string | undefined {
   const topmost = mkdirSync(folder, { recursive: true, mode })
-  if (topmost === undefined) return
+  if (topmost === undefined) return undefined
   for (let made = folder; made !== dirname(topmost); made = dirname(made)) flushFolder(dirname(made))
+  return topmost
 }
 
 /** Flushes the names in a folder. Windows does that by itself, and cannot be told to. */
-function flushFolder(folder: string): void {
+export function flushFolder(folder: string): void {
   if (process.platform === 'win32') return
   const descriptor = openSync(folder, 'r')
   try {
@@ -63,8 +65,8 @@ function flushFolder(folder: string): void {
   }
 }
 
-/** Who may read may also enter. */
-function folderMode(fileMode: number): number {
+/** The permissions of a folder for files with these: who may read may also enter. */
+export function folderMode(fileMode: number): number {
   return fileMode | ((fileMode & 0o444) >> 2)
 }
 

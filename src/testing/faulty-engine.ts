@@ -89,6 +89,7 @@ export function faultyEngine(engine: Engine, faults: Faults): Engine {
       return fault === undefined ? engine.write(apply) : faultyWrite(engine, apply, fault)
     },
     changeCounter: () => engine.changeCounter(),
+    ...(engine.backup && { backup: (folder, options) => engine.backup!(folder, options) }),
     close: () => engine.close(),
   }
 }

@@ -1,8 +1,12 @@
+import { join } from 'node:path'
 import { ClosedError } from '../../errors.ts'
+import type { KeyValueBackupOptions } from '../../kv/contract.ts'
 import type { Engine, EngineSnapshot, EngineWriter } from '../../kv/engine.ts'
 import { sleep, systemRuntime } from '../../runtime.ts'
+import { makeBackupFolder } from '../backup-folder.ts'
 import { type CommitGate, openCommitGate } from './commit-gate.ts'
-import { type DatabaseFiles, flushDatabase } from './database-files.ts'
+import { copyPages, type DatabaseHead, readHead } from './copy-pages.ts'
+import { DATABASE_FILE, type DatabaseFiles, flushDatabase } from './database-files.ts'
 import { openEnvironment } from './environment.ts'
 import { checkFileHeader } from './file-header.ts'
 import { fromLmdb, isDestroyedLock, type LmdbPhase } from './lmdb-errors.ts'
@@ -79,6 +83,12 @@ function reserveReadBuffer(library: LmdbLibrary, store: LmdbStore): void {
   reserved.add(library)
 }
 
+/** A commit that stays as it is until the transaction is ended, and the bytes of the file that lead to it. */
+interface PinnedHead {
+  readonly transaction: LmdbTxn
+  readonly head: DatabaseHead
+}
+
 class LmdbEngine implements Engine {
   readonly name = 'lmdb'
   readonly capabilities = { durable: true, multiProcess: true }
@@ -128,6 +138,23 @@ class LmdbEngine implements Engine {
     })
   }
 
+  /**
+   * Copies the pages of the newest commit, which a read transaction pins. Not with the package's `backup`: it cannot be stopped, goes
+   * on with memory that is freed when the store is closed, and maps the file anew in another thread without a lock.
+   */
+  async backup(folder: string, options: KeyValueBackupOptions): Promise<void> {
+    const place = { folder, source: this.#file, signal: options.signal }
+    await makeBackupFolder(place, async (unfinished, mode) => {
+      const { transaction, head } = this.#pin()
+      try {
+        // The other files of a store are made when it is opened.
+        await copyPages(this.#file, head, join(unfinished, DATABASE_FILE), mode, options)
+      } finally {
+        transaction.abort()
+      }
+    })
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     this.#observer.abort()
@@ -136,6 +163,20 @@ class LmdbEngine implements Engine {
     } finally {
       await this.#gate.close()
     }
+  }
+
+  /**
+   * Pins the newest commit together with the meta pages that lead to it. Under the lock, so that nobody can commit in between; taking
+   * it also recovers what a killed process has left, so that both speak of the same commit.
+   */
+  #pin(): PinnedHead {
+    let pinned: PinnedHead | undefined
+    this.write(() => {
+      const head = readHead(this.#file)
+      pinned = { head, transaction: this.#openTxn() }
+      return false
+    })
+    return pinned!
   }
 
   #transact(apply: (writer: EngineWriter) => boolean): boolean {

@@ -1,14 +1,15 @@
-import { FormatError, StorageError } from '../../errors.ts'
+import { join } from 'node:path'
+import type { KeyValueBackupOptions } from '../../kv/contract.ts'
 import type { Engine, EngineSnapshot, EngineWriter } from '../../kv/engine.ts'
+import { makeBackupFolder } from '../backup-folder.ts'
 import { type Checkpointer, checkpointerOf } from './checkpointer.ts'
 import { SqliteConnection } from './connection.ts'
+import { copyDatabase } from './copy-database.ts'
+import { DATABASE_FILE } from './database-file.ts'
 import type { SqliteHandle, SqliteLibrary } from './handle.ts'
+import { prepareSchema } from './schema.ts'
 import { fromSqlite, isBusy, type SqlitePhase } from './sqlite-errors.ts'
 
-/** Marks our files in SQLite's header: "evdb". */
-const APPLICATION_ID = 0x65766462
-/** Layout of the table. Another layout is another number. */
-const USER_VERSION = 1
 /** How long a statement waits for another process that is recovering or closing the file, in milliseconds. */
 const BUSY_TIMEOUT_MS = 10_000
 /** Page cache of a connection, in KiB. */
@@ -17,6 +18,8 @@ const READER_CACHE_KIB = 16_384
 /** Idle reader connections that are kept for the next snapshot. */
 const IDLE_READERS_MAX = 8
 const PAGE_BYTES = 4_096
+/** Size to which a WAL is cut that a long-lived reader, such as a backup, has made larger, when it starts over. */
+const WAL_BYTES_KEPT_MAX = 256 * 1_024 * 1_024
 
 /**
  * SQLite as an engine: one table of keys and values, clustered by key, in WAL mode with `synchronous = FULL`. A snapshot is a
@@ -91,6 +94,19 @@ class SqliteEngine implements Engine {
     return this.#guard('reading', this.#dataVersion)
   }
 
+  async backup(folder: string, options: KeyValueBackupOptions): Promise<void> {
+    const allowRestarts = this.#checkpointer.forbidRestarts()
+    try {
+      const place = { folder, source: this.#file, signal: options.signal }
+      await makeBackupFolder(place, async (unfinished, mode) => {
+        const files = { source: this.#file, target: join(unfinished, DATABASE_FILE), mode }
+        await copyDatabase(this.#library, files, options)
+      })
+    } finally {
+      allowRestarts()
+    }
+  }
+
   async close(): Promise<void> {
     await this.#checkpointer.close()
     for (const reader of this.#idleReaders) reader.close()
@@ -143,6 +159,7 @@ class SqliteEngine implements Engine {
     const handle = this.#library.open(this.#file)
     handle.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA cache_size = -${cacheKib}`)
     handle.exec('PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0')
+    handle.exec(`PRAGMA journal_size_limit = ${WAL_BYTES_KEPT_MAX}`)
     return handle
   }
 
@@ -153,40 +170,6 @@ class SqliteEngine implements Engine {
       throw fromSqlite(error, phase, this.#file)
     }
   }
-}
-
-/** Refuses foreign files before it changes anything, and makes the table in a new one. */
-function prepareSchema(handle: SqliteHandle, file: string): void {
-  const pragma = (name: string): unknown => Object.values(handle.prepare(`PRAGMA ${name}`).get() as object)[0]
-  const [application, version] = [pragma('application_id'), pragma('user_version')]
-  const isNew =
-    application === 0 && version === 0 && handle.prepare('SELECT 1 FROM sqlite_master').get() === undefined
-  if (!isNew && application !== APPLICATION_ID) {
-    throw new StorageError(`${file} is a SQLite database, but not one of eventdb`, 'not-a-database', {
-      path: file,
-    })
-  }
-  if (!isNew && version !== USER_VERSION) {
-    throw new FormatError(
-      `${file} has a layout that this version of eventdb does not know`,
-      version,
-      USER_VERSION,
-    )
-  }
-  if (pragma('journal_mode = WAL') !== 'wal') {
-    throw new StorageError(`SQLite cannot use a write-ahead log in the place of ${file}`, 'other', {
-      path: file,
-    })
-  }
-  if (isNew) createTable(handle)
-}
-
-/** Two processes may do this at a time, so it must not fail if it is done already. */
-function createTable(handle: SqliteHandle): void {
-  handle.exec('BEGIN IMMEDIATE')
-  handle.exec('CREATE TABLE IF NOT EXISTS kv (k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID')
-  handle.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${USER_VERSION}`)
-  handle.exec('COMMIT')
 }
 
 /** Writes through, and keeps an upper bound of the pages that this may change. */

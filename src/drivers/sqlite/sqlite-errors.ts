@@ -1,7 +1,7 @@
 import { CommitUnknownError, CorruptionError, StorageError, type StorageProblem } from '../../errors.ts'
 
 /** What a failed call may have done to the transaction: nothing, or, while committing, nobody knows. */
-export type SqlitePhase = 'opening' | 'reading' | 'writing' | 'committing'
+export type SqlitePhase = 'opening' | 'reading' | 'writing' | 'committing' | 'copying to'
 
 /** The primary result codes of SQLite that mean something to a caller. See sqlite.org/rescode.html. */
 const PROBLEMS: Readonly<Record<string, StorageProblem>> = {
@@ -61,6 +61,11 @@ const IOERR_WRITE = 778
 /** Whether another connection holds the lock that was asked for. */
 export function isBusy(error: unknown): boolean {
   return sqliteCode(error) === 'SQLITE_BUSY'
+}
+
+/** Whether a file was found to be damaged. */
+export function isDamaged(error: unknown): boolean {
+  return sqliteCode(error) === 'SQLITE_CORRUPT'
 }
 
 /** The primary result code, by name; `undefined` if the error does not come from SQLite. */
