@@ -162,6 +162,7 @@ export type StorageProblem =
   | 'disk-full'
   | 'read-only'
   | 'not-a-folder'
+  | 'exists'
   | 'not-a-database'
   | 'locked'
   | 'permission'
@@ -210,40 +211,76 @@ export class DirectoryExistsError extends EventDbError<{ readonly path: readonly
 
 // ── Streams ──────────────────────────────────────────────────────────────────────────────────────────────
 
-/** One condition of an append that did not hold, with what was observed instead. */
-export interface Violation {
+/** An expected version that did not hold, with what was observed instead. */
+export interface StreamViolation {
+  readonly kind: 'stream'
   readonly streamId: string
   /** What the caller expected: a version, or one of the words. */
   readonly expected: number | string
   /** The version of the stream's last event; 0 if it has none. */
   readonly actual: number
-  /** Whether the stream exists (was created or written). */
-  readonly exists: boolean
+  /** Whether the stream was never created or written, is readable, deleted, or tombstoned. */
+  readonly state: 'none' | 'live' | 'deleted' | 'tombstoned'
 }
 
-/** At least one expected version of an append did not hold. Nothing was written. */
-export class WrongExpectedVersionError extends EventDbError<{ readonly violations: readonly Violation[] }> {
-  override readonly code = 'wrong-expected-version'
+/** A query of `failIfEventsMatch` that an event matches. */
+export interface QueryViolation {
+  readonly kind: 'query'
+  readonly query: object
+  /** The position that the caller knew, if any. */
+  readonly after: bigint | undefined
+  /** Where the first event is that matches; `undefined` if the same transaction has just appended it. */
+  readonly position: bigint | undefined
+}
+
+/** One condition of an append that did not hold. */
+export type Violation = StreamViolation | QueryViolation
+
+/** At least one condition of an append did not hold; all of those are listed. Nothing was written. */
+export class AppendConditionError extends EventDbError<{ readonly violations: readonly Violation[] }> {
+  override readonly code: string = 'append-condition-failed'
 
   constructor(violations: readonly Violation[]) {
     super(violations.map(describeViolation).join('; '), { violations })
   }
+}
+
+/** At least one expected version of an append did not hold, and no other condition was violated. Nothing was written. */
+export class WrongExpectedVersionError extends AppendConditionError {
+  override readonly code = 'wrong-expected-version'
 
   /** What the first violated condition expected. */
   get expected(): number | string | undefined {
-    return this.details.violations[0]?.expected
+    return this.#first?.expected
   }
 
   /** The version that the first violated condition's stream really has. */
   get actual(): number | undefined {
-    return this.details.violations[0]?.actual
+    return this.#first?.actual
+  }
+
+  get #first(): StreamViolation | undefined {
+    return this.details.violations.find((violation) => violation.kind === 'stream')
   }
 }
 
-function describeViolation({ streamId, expected, actual, exists }: Violation): string {
-  const found = exists ? `it is at version ${actual}` : 'it does not exist'
+function describeViolation(violation: Violation): string {
+  if (violation.kind === 'query') {
+    const { query, after, position } = violation
+    const since = after === undefined ? '' : ` after position ${after}`
+    const found = position === undefined ? 'this transaction has appended one' : `there is one at ${position}`
+    return `No event${since} was expected to match ${JSON.stringify(query)}, but ${found}`
+  }
+  const { streamId, expected, actual, state } = violation
   const wanted = typeof expected === 'number' ? `version ${expected}` : `"${expected}"`
-  return `Stream ${JSON.stringify(streamId)} was expected to be at ${wanted}, but ${found}`
+  return `Stream ${JSON.stringify(streamId)} was expected to be at ${wanted}, but ${FOUND[state](actual)}`
+}
+
+const FOUND: Readonly<Record<StreamViolation['state'], (actual: number) => string>> = {
+  none: () => 'it does not exist',
+  live: (actual) => `it is at version ${actual}`,
+  deleted: (actual) => `it is deleted, at version ${actual}`,
+  tombstoned: () => 'it is tombstoned',
 }
 
 /** The stream was created or written before. */
@@ -264,17 +301,86 @@ export class StreamNotFoundError extends EventDbError<{ readonly streamId: strin
   }
 }
 
-/** Some, but not all, of an append's events are recorded already, or they are recorded differently. */
-export class IdempotencyConflictError extends EventDbError<{
+/** The stream is tombstoned: it can never be read or written again. */
+export class StreamTombstonedError extends EventDbError<{ readonly streamId: string }> {
+  override readonly code = 'stream-tombstoned'
+
+  constructor(streamId: string) {
+    super(`Stream ${JSON.stringify(streamId)} is tombstoned`, { streamId })
+  }
+}
+
+/** Why a stream cannot be restored. */
+export type RestoreProblem = 'not-deleted' | 'scavenged'
+
+/** The stream cannot be restored: it is not deleted (any more), or its events were scavenged. Nothing was changed. */
+export class StreamNotRestorableError extends EventDbError<{
   readonly streamId: string
-  readonly recordedIds: readonly string[]
+  readonly problem: RestoreProblem
 }> {
+  override readonly code = 'stream-not-restorable'
+
+  constructor(streamId: string, problem: RestoreProblem) {
+    const why = problem === 'scavenged' ? 'its events were scavenged' : 'it is not deleted'
+    super(`Stream ${JSON.stringify(streamId)} cannot be restored, as ${why}`, { streamId, problem })
+  }
+}
+
+/** There is no such event, or it is hidden. */
+export class EventNotFoundError extends EventDbError<{
+  readonly streamId: string
+  readonly version: number
+}> {
+  override readonly code = 'event-not-found'
+
+  constructor(streamId: string, version: number) {
+    super(`Stream ${JSON.stringify(streamId)} has no version ${version} that can be read`, {
+      streamId,
+      version,
+    })
+  }
+}
+
+/** The store does not have the index that a read needs, or is still building it. */
+export class IndexMissingError extends EventDbError<{
+  readonly missing: readonly string[]
+  readonly indexes: readonly string[]
+}> {
+  override readonly code = 'index-missing'
+
+  constructor(missing: readonly string[], indexes: readonly string[], isBuilding: boolean) {
+    const names = missing.join(' or ')
+    super(
+      isBuilding
+        ? `The index by ${names} is being built; run reindex() again if it was interrupted`
+        : `The store has no index by ${names}; reindex({ add: ['${missing[0]}'] }) adds one`,
+      { missing, indexes },
+    )
+  }
+}
+
+/** Why an append that seems to be made again is another one. */
+interface IdempotencyConflict {
+  readonly streamId?: string
+  /** The ids that are recorded already. */
+  readonly recordedIds?: readonly string[]
+  readonly idempotencyKey?: string
+}
+
+/**
+ * Some, but not all, of an append's events are recorded already, or they are recorded differently; or its idempotency key was used
+ * for another append. Nothing was written.
+ */
+export class IdempotencyConflictError extends EventDbError<IdempotencyConflict> {
   override readonly code = 'idempotency-conflict'
 
-  constructor(streamId: string, recordedIds: readonly string[]) {
+  constructor(conflict: IdempotencyConflict) {
+    const { streamId, recordedIds = [], idempotencyKey } = conflict
     super(
-      `Events ${recordedIds.join(', ')} are in stream ${JSON.stringify(streamId)} already, but the append as a whole is not`,
-      { streamId, recordedIds },
+      idempotencyKey === undefined
+        ? `Events ${recordedIds.join(', ')} are in stream ${JSON.stringify(streamId)} already, but the append as a whole is not`
+        : `The idempotency key ${JSON.stringify(idempotencyKey)} was used for another append`,
+      conflict,
     )
   }
 }

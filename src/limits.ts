@@ -104,3 +104,40 @@ export const CHECK_PAGE_MS_MAX: number = 1_000
 export const CHECK_PROBLEMS_MAX: number = 1_000
 /** Deepest nesting of JSON data. */
 export const JSON_DEPTH_MAX: number = 1_000
+
+/** Lives of streams that a page of a read looks for in one range before it asks for each. */
+export const LIFE_PROBE_ROWS: number = 64
+/** Texts of an index whose packed form is kept in memory, for each index. */
+export const INDEX_PREFIXES_KEPT_MAX: number = 10_000
+/** Rows of indexes that one page of a read looks at. */
+export const INDEX_PAGE_ROWS_MAX: number = 8_192
+/** Rows of an index that are read after a jump; twice as many each time when most were used. */
+export const INDEX_JUMP_ROWS: number = 8
+/** Most items of a query. */
+export const QUERY_ITEMS_MAX: number = 64
+/** Most types of an item of a query. */
+export const QUERY_TYPES_MAX: number = 64
+/** Most queries that one append depends on. */
+export const APPEND_QUERIES_MAX: number = 16
+/** Longest idempotency key, in UTF-8 bytes. */
+export const IDEMPOTENCY_KEY_BYTES_MAX: number = 256
+/** How long idempotency keys are kept, in milliseconds, unless the store is opened with another `idempotencyKeyMs`. */
+export const IDEMPOTENCY_KEY_MS: number = 7 * 24 * 60 * 60 * 1_000
+/** Events that a scavenge removes in one transaction. */
+export const SCAVENGE_EVENTS: number = 200
+/** Bytes of records after which a transaction of a scavenge ends early. */
+export const SCAVENGE_BYTES: number = 16 * 1_024 * 1_024
+/** Events whose rows a reindex writes in one transaction. */
+export const REINDEX_EVENTS: number = 500
+/** Rows of an index that are dropped in one transaction. */
+export const REINDEX_DROP_ROWS: number = 4_000
+/** Longest name of snapshots, in UTF-8 bytes. */
+export const SNAPSHOT_NAME_BYTES_MAX: number = 256
+/** Largest state of a snapshot, encoded, in bytes. */
+export const SNAPSHOT_BYTES_MAX: number = 16 * 1_024 * 1_024
+/** Snapshots that are kept for each name and schema version, unless another number is wanted. */
+export const SNAPSHOTS_KEPT: number = 2
+/** Idempotency keys that are forgotten in one transaction when they have expired. */
+export const KEY_SWEEP_KEYS: number = 256
+/** Appends with idempotency keys after which a process looks for keys that have expired. */
+export const KEY_SWEEP_APPENDS: number = 256

@@ -1,11 +1,14 @@
 import {
+  AppendConditionError,
   ClosedError,
+  ConflictError,
   CorruptionError,
+  EventNotFoundError,
   IdempotencyConflictError,
+  IndexMissingError,
   LimitExceededError,
   TransactionTooLargeError,
   TransactionTooOldError,
-  WrongExpectedVersionError,
 } from '../errors.ts'
 import type { Commit, Transaction } from '../kv/contract.ts'
 import {
@@ -15,26 +18,27 @@ import {
   STANDSTILLS_MAX,
 } from '../limits.ts'
 import { turn } from '../runtime.ts'
-import { type Appended, positionIn, type SessionAppend, type SessionCondition } from './appended.ts'
-import type { AppendResult } from './contract.ts'
+import type { PreparedRequest } from './append-options.ts'
+import { type Appended, resultOf, type SessionRequest } from './appended.ts'
+import type { AppendResult } from './contract-appending.ts'
 import type { StoreHost } from './host.ts'
+import { sweepIfDue } from './key-sweep.ts'
 import type { Payload } from './prepared-event.ts'
 import { RecordEncoder } from './record.ts'
 import { StoreSession } from './session.ts'
 
-/** An append that was asked for outside of any transaction. */
-export interface AppendRequest {
-  readonly appends: readonly SessionAppend[]
-  readonly conditions: readonly SessionCondition[]
+interface Waiting {
+  /** Computing the fingerprint of one with an idempotency key takes a moment, but it keeps its place in the queue. */
+  request: PreparedRequest
   readonly signal: AbortSignal | undefined
-}
-
-interface Waiting extends AppendRequest {
   resolve(results: readonly AppendResult[]): void
   reject(error: unknown): void
 }
 
-const NO_CONDITIONS: readonly SessionCondition[] = []
+/** An append whose turn has come. */
+interface Ready extends Waiting {
+  readonly request: SessionRequest
+}
 
 /** What the transaction that carries a batch decided on one of its appends. */
 type Verdict = { readonly appended: readonly Appended[] } | { readonly error: unknown }
@@ -46,26 +50,30 @@ type Verdict = { readonly appended: readonly Appended[] } | { readonly error: un
  */
 export class Appender {
   readonly #host: StoreHost
-  /** Of its own, because its memory can be used again after each batch. */
+  /** The host of what goes through the queue: its encoder is its own, because its memory can be used again after each batch. */
+  readonly #queueHost: StoreHost
   readonly #records = new RecordEncoder()
   #queue: Waiting[] = []
   #running: Promise<void> | undefined
   #closed = false
+  /** Appends with queries that were too slow, or in conflict too often, to share a transaction. Nobody waits for them. */
+  readonly #stragglers = new Set<Promise<void>>()
 
   constructor(host: StoreHost) {
-    this.#host = { ...host, records: this.#records }
+    this.#host = host
+    this.#queueHost = { ...host, records: this.#records }
   }
 
   /** Resolves when the events are durable. */
-  append({ appends, conditions, signal }: AppendRequest): Promise<readonly AppendResult[]> {
-    return new Promise((resolve, reject) => this.#enqueue({ appends, conditions, signal, resolve, reject }))
+  append(request: PreparedRequest, signal: AbortSignal | undefined): Promise<readonly AppendResult[]> {
+    return new Promise((resolve, reject) => this.#enqueue({ request, signal, resolve, reject }))
   }
 
-  /** Resolves when the events are durable. */
-  appendOne(append: SessionAppend, signal: AbortSignal | undefined): Promise<AppendResult> {
+  /** Resolves when the events of an append to one stream are durable. */
+  appendOne(request: PreparedRequest, signal: AbortSignal | undefined): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
       const resolveOne = (results: readonly AppendResult[]): void => resolve(results[0]!)
-      this.#enqueue({ appends: [append], conditions: NO_CONDITIONS, signal, resolve: resolveOne, reject })
+      this.#enqueue({ request, signal, resolve: resolveOne, reject })
     })
   }
 
@@ -73,6 +81,7 @@ export class Appender {
   async close(): Promise<void> {
     this.#closed = true
     await this.#running
+    await Promise.all(this.#stragglers)
   }
 
   #enqueue(waiting: Waiting): void {
@@ -90,34 +99,44 @@ export class Appender {
     while (this.#queue.length > 0) {
       // Lets everything that is about to append do so: the more share a flush, the better.
       await turn(this.#host.runtime)
-      const batch = this.#take()
-      if (batch.length > 0) await this.#commit(batch)
+      const batch = await this.#take()
+      if (batch.length > 0) await this.#commit(this.#queueHost, batch)
+      await sweepIfDue(this.#host)
     }
     this.#running = undefined
   }
 
-  #take(): Waiting[] {
-    let [taken, events, bytes] = [0, 0, 0]
-    for (const { appends } of this.#queue) {
-      for (const append of appends) {
+  async #take(): Promise<readonly Ready[]> {
+    let [events, bytes] = [0, 0]
+    const taken: Ready[] = []
+    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+      const request = next.request instanceof Promise ? await next.request : next.request
+      // It may have left the queue meanwhile.
+      if (this.#queue[0] !== next) continue
+      for (const append of request.appends) {
         events += append.events.length
         for (const { data, metadata } of append.events) bytes += lengthOf(data) + lengthOf(metadata)
       }
       const isFull =
-        taken >= APPEND_BATCH_MAX || events > APPEND_BATCH_EVENTS_MAX || bytes > APPEND_BATCH_BYTES_MAX
-      if (taken > 0 && isFull) break
-      taken += 1
+        taken.length >= APPEND_BATCH_MAX || events > APPEND_BATCH_EVENTS_MAX || bytes > APPEND_BATCH_BYTES_MAX
+      if (taken.length > 0 && isFull) break
+      this.#queue.shift()
+      taken.push(Object.assign(next, { request }))
     }
-    return this.#queue.splice(0, taken)
+    return taken
   }
 
-  async #commit(batch: readonly Waiting[], triesLeft: number = STANDSTILLS_MAX): Promise<void> {
+  async #commit(
+    host: StoreHost,
+    batch: readonly Ready[],
+    triesLeft: number = STANDSTILLS_MAX,
+  ): Promise<void> {
     try {
       let verdicts: Verdict[] = []
       let commit: Commit | undefined
       const body = async (tx: Transaction): Promise<void> => {
-        this.#records.reuse()
-        verdicts = await this.#judge(tx, batch)
+        if (host === this.#queueHost) this.#records.reuse()
+        verdicts = await judge(host, tx, batch)
         tx.afterCommit((made) => {
           commit = made
         })
@@ -126,26 +145,29 @@ export class Appender {
       await this.#host.kv.transact(body, { commitAtOnce: true })
       for (const [index, waiting] of batch.entries()) settle(waiting, verdicts[index]!, commit!)
     } catch (error) {
-      // The process has stood still, as nothing else makes this transaction old. The next one will be young again.
-      if (error instanceof TransactionTooOldError && triesLeft > 0) await this.#commit(batch, triesLeft - 1)
-      else await this.#fail(batch, error)
+      // Unless it has searched for long, the process has stood still. The next transaction will be young again.
+      const mayStandStill = batch.length === 1 || !batch.some(hasQueries)
+      if (error instanceof TransactionTooOldError && mayStandStill && triesLeft > 0) {
+        await this.#commit(host, batch, triesLeft - 1)
+      } else await this.#fail(host, batch, error)
     }
   }
 
-  /** One append that is too large for a transaction must not take the others with it. */
-  async #fail(batch: readonly Waiting[], error: unknown): Promise<void> {
-    if (error instanceof TransactionTooLargeError && batch.length > 1) {
-      for (const waiting of batch) await this.#commit([waiting])
-    } else {
+  /** One append that is too large for a transaction, or too slow, or in conflict again and again, must not take the others with it. */
+  async #fail(host: StoreHost, batch: readonly Ready[], error: unknown): Promise<void> {
+    if (!isOfOne(error) || batch.length === 1) {
       for (const waiting of batch) waiting.reject(error)
+      return
     }
+    const others = batch.filter((waiting) => !hasQueries(waiting))
+    for (const straggler of batch.filter(hasQueries)) this.#letStraggle(straggler)
+    if (others.length < batch.length) return others.length === 0 ? undefined : this.#commit(host, others)
+    for (const waiting of others) await this.#commit(host, [waiting])
   }
 
-  /** A refusal that rests on memory alone would not be validated, as nothing is committed; so it is judged again. */
-  async #judge(tx: Transaction, batch: readonly Waiting[]): Promise<Verdict[]> {
-    const session = new StoreSession(this.#host, tx, 'use-memory')
-    const verdicts = await judgeEach(session, batch)
-    return session.isEmpty ? judgeEach(new StoreSession(this.#host, tx, 'read-snapshot'), batch) : verdicts
+  #letStraggle(waiting: Ready): void {
+    const straggling = this.#commit(this.#host, [waiting]).finally(() => this.#stragglers.delete(straggling))
+    this.#stragglers.add(straggling)
   }
 
   #leaveOnAbort(waiting: Waiting, signal: AbortSignal): void {
@@ -168,12 +190,21 @@ export class Appender {
   }
 }
 
-async function judgeEach(session: StoreSession, batch: readonly Waiting[]): Promise<Verdict[]> {
-  await session.lookForIds(batch.flatMap(({ appends }) => appends))
+/** A refusal that rests on memory alone would not be validated, as nothing is committed; so it is judged again. */
+async function judge(host: StoreHost, tx: Transaction, batch: readonly Ready[]): Promise<Verdict[]> {
+  const keepsEvents = batch.some(({ request }) => request.queries.length > 0)
+  const session = new StoreSession(host, tx, { memory: 'use-memory', keepsEvents })
+  const verdicts = await judgeEach(session, batch)
+  if (!session.writesNothing) return verdicts
+  return judgeEach(new StoreSession(host, tx, { memory: 'read-snapshot', keepsEvents }), batch)
+}
+
+async function judgeEach(session: StoreSession, batch: readonly Ready[]): Promise<Verdict[]> {
+  await session.lookForIds(batch.flatMap(({ request }) => request.appends))
   const verdicts: Verdict[] = []
-  for (const { appends, conditions } of batch) {
+  for (const { request } of batch) {
     try {
-      const appended = session.append(appends, conditions)
+      const appended = session.append(request)
       verdicts.push({ appended: appended instanceof Promise ? await appended : appended })
     } catch (error) {
       if (!isVerdict(error)) throw error
@@ -183,24 +214,34 @@ async function judgeEach(session: StoreSession, batch: readonly Waiting[]): Prom
   return verdicts
 }
 
+function hasQueries({ request }: Ready): boolean {
+  return request.queries.length > 0
+}
+
 /** Whether an error says something of one append, not of the transaction. */
 function isVerdict(error: unknown): boolean {
   return (
-    error instanceof WrongExpectedVersionError ||
+    error instanceof AppendConditionError ||
     error instanceof IdempotencyConflictError ||
+    error instanceof EventNotFoundError ||
+    error instanceof IndexMissingError ||
     error instanceof LimitExceededError ||
     error instanceof CorruptionError
+  )
+}
+
+/** Whether an error of a transaction may be due to a single append. */
+function isOfOne(error: unknown): boolean {
+  return (
+    error instanceof TransactionTooLargeError ||
+    error instanceof TransactionTooOldError ||
+    error instanceof ConflictError
   )
 }
 
 function settle(waiting: Waiting, verdict: Verdict, commit: Commit): void {
   if ('error' in verdict) waiting.reject(verdict.error)
   else waiting.resolve(verdict.appended.map((appended) => resultOf(appended, commit)))
-}
-
-function resultOf(appended: Appended, commit: Commit): AppendResult {
-  const { streamId, firstVersion, lastVersion, idempotent } = appended
-  return { streamId, firstVersion, lastVersion, position: positionIn(commit, appended), idempotent }
 }
 
 function lengthOf(payload: Payload | undefined): number {

@@ -1,5 +1,6 @@
 import { CorruptionError } from '../errors.ts'
 import type { Reader } from '../kv/contract.ts'
+import { positionOf } from '../kv/stamp.ts'
 import { crc32c } from './crc32c.ts'
 import type { Keyspace } from './keyspace.ts'
 import { CHUNKED_LAYOUT } from './record.ts'
@@ -25,11 +26,11 @@ export function isChunkedRow(row: Uint8Array): boolean {
   return row[0] === CHUNKED_LAYOUT
 }
 
-/** Reads the length of the record. @throws CorruptionError */
-export function chunkedLength(row: Uint8Array): number {
+/** Reads the length of the record from the log row at a stamp. @throws CorruptionError */
+export function chunkedLength(stamp: Uint8Array, row: Uint8Array): number {
   const view = new DataView(row.buffer, row.byteOffset, row.length)
   if (row.length !== ROW_BYTES || view.getUint32(5) !== crc32c(row, 0, 5)) {
-    throw new CorruptionError('The log row of a chunked event is damaged')
+    throw damaged('The log row of a chunked event is damaged', stamp)
   }
   return view.getUint32(1)
 }
@@ -41,14 +42,19 @@ export async function readChunks(
   stamp: Uint8Array,
   row: Uint8Array,
 ): Promise<Uint8Array> {
-  const record = new Uint8Array(chunkedLength(row))
+  const record = new Uint8Array(chunkedLength(stamp, row))
   let at = 0
   for await (const { value } of tx.getRange(keys.chunkRange(stamp))) {
     if (at + value.length > record.length)
-      throw new CorruptionError('The chunks of an event are longer than they should be')
+      throw damaged('The chunks of an event are longer than they should be', stamp)
     record.set(value, at)
     at += value.length
   }
-  if (at !== record.length) throw new CorruptionError('Chunks of an event are missing')
+  if (at !== record.length) throw damaged('Chunks of an event are missing', stamp)
   return record
+}
+
+function damaged(what: string, stamp: Uint8Array): CorruptionError {
+  const position = positionOf(stamp)
+  return new CorruptionError(`${what} (position ${position})`, { position })
 }

@@ -1,38 +1,36 @@
-import { ClosedError, InvalidArgumentError, LimitExceededError } from '../errors.ts'
+import { ClosedError } from '../errors.ts'
 import type { KeyValueStore, Transaction } from '../kv/contract.ts'
-import { APPEND_EVENTS_MAX, APPEND_STREAMS_MAX, EVENT_BYTES_MAX } from '../limits.ts'
+import { EVENT_BYTES_MAX, IDEMPOTENCY_KEY_MS } from '../limits.ts'
 import { type Runtime, systemRuntime } from '../runtime.ts'
-import type { SessionAppend } from './appended.ts'
+import { prepareMany } from './append-options.ts'
 import { Appender } from './appender.ts'
 import { checkStore } from './check.ts'
+import type { EventStore, StoreReadTransaction, StoreTransaction, StoreTransactOptions } from './contract.ts'
 import type {
-  AllReadOptions,
-  AppendResult,
+  BackupOptions,
   CheckOptions,
   CheckReport,
-  CreateStreamOptions,
-  EventSource,
-  EventStore,
-  MultiAppendOptions,
+  ReindexOptions,
+  ScavengeOptions,
+  ScavengeReport,
   StoreInfo,
-  StoreReadTransaction,
-  StoreTransaction,
-  StoreTransactOptions,
-  Stream,
-  StreamAppend,
-  StreamEntry,
-  StreamsOptions,
-} from './contract.ts'
+} from './contract-admin.ts'
+import type { AppendResult, MultiAppendOptions, StreamAppend } from './contract-appending.ts'
+import type { AllReadOptions, EventSource, Query } from './contract-reading.ts'
+import type { CreateStreamOptions, Stream, StreamEntry, StreamsOptions } from './contract-streams.ts'
 import type { EventShape, RecordedEvent } from './event.ts'
-import { checkExpectedVersion } from './expected-version.ts'
+import { ForwardClock } from './forward-clock.ts'
 import type { StoreHost } from './host.ts'
+import { sweepIfDue } from './key-sweep.ts'
+import { KeyUse } from './key-use.ts'
 import type { Keyspace } from './keyspace.ts'
-import { onlyNames } from './known-names.ts'
 import { joinPlace, type Place } from './place.ts'
-import { checkStreamId, checkWritableStreamId, prepareEvents } from './prepared-event.ts'
+import { checkStreamId } from './prepared-event.ts'
 import { readingOf } from './reading.ts'
 import { RecordEncoder } from './record.ts'
-import { allSource } from './sources.ts'
+import { reindexStore } from './reindex.ts'
+import { scavengeStore } from './scavenge.ts'
+import { allSource, categorySource, querySource, typeSource } from './sources.ts'
 import { readStoreInfo } from './store-info.ts'
 import { StoreStream, type StreamHost } from './store-stream.ts'
 import { storeReadTransaction, storeTransaction } from './store-transaction.ts'
@@ -47,6 +45,7 @@ export interface StoreParts {
   readonly ownsKv: boolean
   readonly runtime?: Runtime
   readonly eventBytesMax?: number
+  readonly idempotencyKeyMs?: number
 }
 
 /** Makes the store over a place whose format was claimed. */
@@ -64,7 +63,8 @@ class LayeredStore implements EventStore {
   readonly #place: Place
   #closing: Promise<void> | undefined
 
-  constructor({ kv, keys, ownsKv, runtime = systemRuntime, eventBytesMax = EVENT_BYTES_MAX }: StoreParts) {
+  constructor(parts: StoreParts) {
+    const { kv, keys, ownsKv, runtime = systemRuntime } = parts
     this.kv = kv
     this.#ownsKv = ownsKv
     this.#place = joinPlace(kv, keys)
@@ -76,14 +76,21 @@ class LayeredStore implements EventStore {
       numbers: this.#place.numbers,
       records: new RecordEncoder(),
       uuids: new UuidSource(runtime),
-      eventBytesMax,
+      settings: this.#place.settings,
+      clock: new ForwardClock(runtime),
+      keyUse: new KeyUse(),
+      eventBytesMax: parts.eventBytesMax ?? EVENT_BYTES_MAX,
+      idempotencyKeyMs: parts.idempotencyKeyMs ?? IDEMPOTENCY_KEY_MS,
     }
     this.#appender = new Appender(this.#host)
     const reading = readingOf(kv, this.#host, () => this.#assertOpen())
     this.#streamHost = {
       host: this.#host,
       reading,
-      append: (append, signal) => this.#appendOne(append, signal),
+      append: (request, signal) => {
+        this.#assertOpen()
+        return this.#appender.appendOne(request, signal)
+      },
       transact: (body) => this.transact(body),
     }
     this.all = allSource(reading)
@@ -104,7 +111,21 @@ class LayeredStore implements EventStore {
 
   async *streams(options: StreamsOptions = {}): AsyncGenerator<StreamEntry> {
     this.#assertOpen()
-    for await (const { streamId, version } of listStreams(this.#host, options)) yield { streamId, version }
+    for await (const { streamId, state, version } of listStreams(this.#host, options)) {
+      yield { streamId, state, version }
+    }
+  }
+
+  category<E extends EventShape = EventShape>(category: string): EventSource<RecordedEvent<E>> {
+    return categorySource(this.#streamHost.reading, category) as EventSource<RecordedEvent<E>>
+  }
+
+  eventType<E extends EventShape = EventShape>(type: E['type']): EventSource<RecordedEvent<E>> {
+    return typeSource(this.#streamHost.reading, type) as EventSource<RecordedEvent<E>>
+  }
+
+  query<E extends EventShape = EventShape>(query: Query): EventSource<RecordedEvent<E>> {
+    return querySource(this.#streamHost.reading, query) as EventSource<RecordedEvent<E>>
   }
 
   async append(
@@ -112,19 +133,7 @@ class LayeredStore implements EventStore {
     options: MultiAppendOptions = {},
   ): Promise<readonly AppendResult[]> {
     this.#assertOpen()
-    checkMultiAppendOptions(options)
-    const { conditions = [], signal } = options
-    for (const condition of conditions) {
-      checkCondition(condition)
-      checkStreamId(condition.streamId)
-      checkExpectedVersion(condition.expectedVersion)
-    }
-    return this.#appender.append({ appends: prepareAppends(appends), conditions, signal })
-  }
-
-  #appendOne(append: StreamAppend, signal: AbortSignal | undefined): Promise<AppendResult> {
-    this.#assertOpen()
-    return this.#appender.appendOne(prepareAppend(append), signal)
+    return this.#appender.append(prepareMany(appends, options), options.signal)
   }
 
   async transact<T>(
@@ -132,7 +141,9 @@ class LayeredStore implements EventStore {
     options?: StoreTransactOptions,
   ): Promise<T> {
     this.#assertOpen()
-    return this.kv.transact((tx) => body(this.within(tx)), options)
+    const result = await this.kv.transact((tx) => body(this.within(tx)), options)
+    await sweepIfDue(this.#host)
+    return result
   }
 
   async readTransact<T>(
@@ -158,6 +169,21 @@ class LayeredStore implements EventStore {
     return checkStore(this.#host, options)
   }
 
+  async scavenge(options?: ScavengeOptions): Promise<ScavengeReport> {
+    this.#assertOpen()
+    return scavengeStore(this.#host, options)
+  }
+
+  async reindex(options?: ReindexOptions): Promise<void> {
+    this.#assertOpen()
+    return reindexStore(this.#host, options)
+  }
+
+  async backup(folder: string, options?: BackupOptions): Promise<void> {
+    this.#assertOpen()
+    return this.kv.backup(folder, options)
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -176,47 +202,4 @@ class LayeredStore implements EventStore {
   #assertOpen(): void {
     if (this.#closing !== undefined) throw new ClosedError('event store')
   }
-}
-
-const checkMultiAppendOptions = onlyNames(
-  'The options of an append to several streams',
-  'conditions',
-  'signal',
-)
-const checkStreamAppend = onlyNames('An append to several streams', 'streamId', 'events', 'expectedVersion')
-const checkCondition = onlyNames('A condition', 'streamId', 'expectedVersion')
-
-/** Checks an append to several streams. @throws InvalidArgumentError, LimitExceededError, UnserializableError */
-function prepareAppends(appends: readonly StreamAppend[]): SessionAppend[] {
-  if (appends.length > APPEND_STREAMS_MAX) {
-    throw new LimitExceededError('An append', APPEND_STREAMS_MAX, appends.length, 'streams')
-  }
-  const prepared = appends.map((append) => {
-    checkStreamAppend(append)
-    return prepareAppend(append)
-  })
-  if (prepared.length > 1) checkTogether(prepared)
-  return prepared
-}
-
-function prepareAppend({ streamId, events, expectedVersion = 'any' }: StreamAppend): SessionAppend {
-  checkWritableStreamId(streamId)
-  checkExpectedVersion(expectedVersion)
-  return { streamId, events: prepareEvents(events), expectedVersion }
-}
-
-function checkTogether(appends: readonly SessionAppend[]): void {
-  let events = 0
-  const streams = new Set<string>()
-  for (const append of appends) {
-    events += append.events.length
-    if (streams.has(append.streamId)) {
-      throw new InvalidArgumentError('An append names a stream twice; put its events into one list', {
-        streamId: append.streamId,
-      })
-    }
-    streams.add(append.streamId)
-  }
-  if (events > APPEND_EVENTS_MAX)
-    throw new LimitExceededError('An append', APPEND_EVENTS_MAX, events, 'events')
 }

@@ -50,8 +50,16 @@ export interface RecordedFields {
   readonly version: number
   /** When it happened: what the caller said, else `recordedAt`. */
   readonly time: Date
-  /** Tags, each once, in the order of their UTF-16 code units. */
+  /** Tags, each once, in the order of their UTF-8 bytes. */
   readonly tags: readonly string[]
+}
+
+/** Where an event was found that a link points to. To go on reading behind it, use these and not the event's own. */
+export interface EventLink<Position = bigint> {
+  readonly id: string
+  readonly streamId: string
+  readonly version: number
+  readonly position: Position
 }
 
 /** An event as it was stored. `data` and `metadata` are decoded when they are first looked at. */
@@ -61,6 +69,8 @@ export type RecordedEvent<E extends EventShape = EventShape> = E &
     readonly position: bigint
     /** When it was stored; never decreases in the order of positions. */
     readonly recordedAt: Date
+    /** The link through which this was found, if through one. */
+    readonly link?: EventLink | undefined
     /** The event as plain JSON, with its position as a decimal string and bytes in base64. */
     toJSON(): JsonObject
   }
@@ -72,6 +82,7 @@ export type PendingEvent<E extends EventShape = EventShape> = E &
     readonly recordedAt: undefined
     /** What the caller said, if anything. */
     readonly time: Date | undefined
+    readonly link?: EventLink<undefined> | undefined
     toJSON(): JsonObject
   }
 

@@ -1,47 +1,45 @@
-import { InvalidArgumentError, type Violation } from '../errors.ts'
-import type { ExpectedVersion } from './contract.ts'
-import { onlyNames } from './known-names.ts'
+import { InvalidArgumentError, type StreamViolation } from '../errors.ts'
+import type { ExpectedVersion } from './contract-appending.ts'
+import type { StreamState } from './contract-streams.ts'
 
 /** What an expectation is held against. */
 export interface ObservedStream {
   readonly id: string
   /** Version of the last event; 0 if there is none. */
   readonly version: number
-  /** Whether the stream was ever created or written. */
-  readonly exists: boolean
+  readonly state: StreamState
 }
-
-/** Checks the names of an append's options. @throws InvalidArgumentError */
-export const checkAppendOptions: (options: object) => void = onlyNames(
-  'The options of an append',
-  'expectedVersion',
-  'signal',
-)
 
 /** Checks what a caller passed as an expected version. @throws InvalidArgumentError */
 export function checkExpectedVersion(expected: unknown): asserts expected is ExpectedVersion {
-  if (expected === 'any' || expected === 'no-stream' || expected === 'stream-exists') return
   if (typeof expected === 'number' && Number.isSafeInteger(expected) && expected >= 0) return
+  if (WORDS.includes(expected as (typeof WORDS)[number])) return
   throw new InvalidArgumentError(
-    `An expected version is a number from 0 on, 'any', 'no-stream' or 'stream-exists', not ${describe(expected)}`,
+    `An expected version is a number from 0 on, 'any', 'no-stream', 'stream-exists' or 'deleted', not ${describe(expected)}`,
     { expected },
   )
 }
 
+const WORDS = ['any', 'no-stream', 'stream-exists', 'deleted'] as const
+
 /** Holds an expectation against a stream. Returns how it was violated, if it was. */
-export function violationOf(expected: ExpectedVersion, stream: ObservedStream): Violation | undefined {
+export function violationOf(expected: ExpectedVersion, stream: ObservedStream): StreamViolation | undefined {
   if (isMet(expected, stream)) return undefined
-  return { streamId: stream.id, expected, actual: stream.version, exists: stream.exists }
+  const { id, version, state } = stream
+  return { kind: 'stream', streamId: id, expected, actual: version, state }
 }
 
-function isMet(expected: ExpectedVersion, { version, exists }: ObservedStream): boolean {
+function isMet(expected: ExpectedVersion, { version, state }: ObservedStream): boolean {
+  if (state === 'tombstoned') return false
   switch (expected) {
     case 'any':
       return true
     case 'no-stream':
-      return !exists
+      return state === 'none' || state === 'deleted'
     case 'stream-exists':
-      return exists
+      return state === 'live'
+    case 'deleted':
+      return state === 'deleted'
     default:
       return expected === version
   }

@@ -1,63 +1,76 @@
-import { FormatError } from '../errors.ts'
+import { FormatError, InvalidArgumentError } from '../errors.ts'
 import type { KeyValueStore } from '../kv/contract.ts'
+import type { IndexName } from './contract-reading.ts'
 import type { Keyspace } from './keyspace.ts'
+import {
+  checkCategorySeparator,
+  checkIndexNames,
+  DEFAULT_SETTINGS,
+  decodeSettings,
+  FORMAT,
+  readableIndexes,
+  type Settings,
+  writeSettings,
+} from './settings.ts'
 
-/** The format that this version reads and writes. */
-export const FORMAT = 1
-
-/** What a store says of itself. Another number, or a feature that is not known here, and the store is left alone. */
-interface FormatRecord {
-  readonly format: number
-  /** Names of everything that changes what writers must do. None so far. */
-  readonly features: readonly string[]
+/** What a caller wants a store to be. */
+export interface WantedSettings {
+  readonly indexes?: readonly IndexName[]
+  readonly categorySeparator?: string
 }
 
-const CURRENT: FormatRecord = { format: FORMAT, features: [] }
+/** Checks what a caller wants a store to be. @throws InvalidArgumentError */
+export function checkWanted({ indexes, categorySeparator }: WantedSettings): void {
+  if (indexes !== undefined) checkIndexNames(indexes, 'The indexes of a store')
+  if (categorySeparator !== undefined) checkCategorySeparator(categorySeparator)
+}
 
 /**
- * Makes sure that the store is one that we know, and marks an empty place as one. A store that we know is only read.
- * @throws FormatError, having changed nothing
+ * Makes sure that the store is one that we know and the caller wants, and marks an empty place as one. A store that we know is only read.
+ * @throws FormatError, InvalidArgumentError, having changed nothing
  */
-export async function claimFormat(kv: KeyValueStore, keys: Keyspace): Promise<void> {
+export async function claimFormat(kv: KeyValueStore, keys: Keyspace, wanted: WantedSettings): Promise<void> {
   const state = await kv.readTransact(async (tx) => {
     const record = await tx.get(keys.format)
     const rows = record === undefined ? await tx.getRange(keys.root.everything(), { limit: 1 }).toArray() : []
     return { record, isEmpty: rows.length === 0 }
   })
-  if (state.record !== undefined) return checkRecord(state.record)
+  if (state.record !== undefined) return refuseOther(decodeSettings(state.record), wanted)
   if (!state.isEmpty) {
-    throw new FormatError(
-      'The place of the store holds something that eventdb did not write',
-      'no format',
-      CURRENT,
-    )
+    throw new FormatError('The place of the store holds something that eventdb did not write', 'no format', {
+      format: FORMAT,
+    })
   }
   await kv.transact(async (tx) => {
     const record = await tx.get(keys.format)
-    if (record === undefined) tx.set(keys.format, new TextEncoder().encode(JSON.stringify(CURRENT)))
-    else checkRecord(record)
+    if (record === undefined) writeSettings(tx, keys, newSettings(wanted))
+    else refuseOther(decodeSettings(record), wanted)
   })
 }
 
-function checkRecord(bytes: Uint8Array): void {
-  const text = new TextDecoder().decode(bytes)
-  const found = parse(text)
-  const isKnown =
-    found?.format === CURRENT.format &&
-    Array.isArray(found.features) &&
-    found.features.every((name) => CURRENT.features.includes(name))
-  if (isKnown) return
-  throw new FormatError(
-    `The store has the format ${text}, and this version of eventdb knows only format ${FORMAT}; nothing was changed`,
-    found ?? text,
-    CURRENT,
-  )
+function newSettings({
+  indexes = readableIndexes(DEFAULT_SETTINGS),
+  categorySeparator = DEFAULT_SETTINGS.categorySeparator,
+}: WantedSettings): Settings {
+  return { categorySeparator, indexes: Object.fromEntries(indexes.map((name) => [name, 'ready'])) }
 }
 
-function parse(text: string): Partial<FormatRecord> | undefined {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
+function refuseOther(found: Settings, { indexes, categorySeparator }: WantedSettings): void {
+  if (categorySeparator !== undefined && categorySeparator !== found.categorySeparator) {
+    throw new InvalidArgumentError(
+      `The store separates categories by ${JSON.stringify(found.categorySeparator)}, not ${JSON.stringify(categorySeparator)}; this is fixed when a store is made`,
+      { found: found.categorySeparator, wanted: categorySeparator },
+    )
   }
+  const ready = readableIndexes(found)
+  if (
+    indexes === undefined ||
+    (ready.length === new Set(indexes).size && ready.every((name) => indexes.includes(name)))
+  ) {
+    return
+  }
+  throw new InvalidArgumentError(
+    `The store has the indexes [${ready}], not [${indexes}]; open it without the option, and change them with reindex()`,
+    { found: ready, wanted: indexes },
+  )
 }

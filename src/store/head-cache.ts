@@ -1,9 +1,11 @@
 import { HEAD_CACHE_STREAMS_MAX } from '../limits.ts'
+import type { Life } from './life.ts'
 
-/** The end of a stream. */
+/** The end of a stream, and what the stream has been through: deleting and the like moves the end's guard. */
 export interface Head {
   readonly number: number
   readonly version: number
+  readonly life: Life
 }
 
 /**

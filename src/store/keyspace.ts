@@ -3,6 +3,11 @@ import type { KeyRange } from '../kv/rows.ts'
 import { STAMP_BYTES } from '../kv/stamp.ts'
 import { type Subspace, subspace } from '../kv/subspace.ts'
 import { strinc } from '../tuple/bytes.ts'
+import type { TupleElement } from '../tuple/elements.ts'
+import type { IndexName } from './contract-reading.ts'
+import { IndexPrefixes } from './index-prefixes.ts'
+import { KeyResultKeys } from './key-result-keys.ts'
+import { SnapshotKeys } from './snapshot-keys.ts'
 
 /** The spaces of a store, below its directory. The numbers are part of the format: see `docs/keyspace.md`. */
 const FORMAT = 0
@@ -14,6 +19,17 @@ const META = 5
 const EVENT_ID = 6
 const STREAM_NUMBERS = 7
 const USER = 8
+const LIFE = 9
+const CATEGORY = 10
+const TYPE = 11
+const TAG = 12
+const KEY_RESULT = 13
+const KEY_EXPIRY = 14
+const SNAPSHOT = 15
+const REINDEX = 16
+
+/** The space of each index. */
+const INDEX_SPACES: Readonly<Record<IndexName, number>> = { category: CATEGORY, type: TYPE, tag: TAG }
 
 /** Type code of a versionstamp in the tuple encoding. */
 const VERSIONSTAMP_CODE = 0x33
@@ -31,10 +47,14 @@ export class Keyspace {
   readonly user: Subspace
   readonly format: Uint8Array
   readonly streamNumbers: Uint8Array
+  readonly snapshots: SnapshotKeys
+  /** What was appended under idempotency keys. */
+  readonly keyResults: KeyResultKeys
   readonly #logPrefix: Uint8Array
   readonly #log: Subspace
   readonly #names: Subspace
   readonly #chunks: Subspace
+  readonly #indexes: Readonly<Record<IndexName, IndexPrefixes>>
 
   constructor(root: Subspace) {
     this.root = root
@@ -45,6 +65,13 @@ export class Keyspace {
     this.#logPrefix = withByte(this.#log.prefix, VERSIONSTAMP_CODE)
     this.#names = root.subspace([NAME])
     this.#chunks = root.subspace([CHUNK])
+    this.snapshots = new SnapshotKeys(root, SNAPSHOT)
+    this.keyResults = new KeyResultKeys(root, KEY_RESULT, KEY_EXPIRY)
+    this.#indexes = {
+      category: new IndexPrefixes(root.subspace([CATEGORY])),
+      type: new IndexPrefixes(root.subspace([TYPE])),
+      tag: new IndexPrefixes(root.subspace([TAG])),
+    }
   }
 
   /** The log row of an event that is being appended. */
@@ -112,6 +139,13 @@ export class Keyspace {
     return key.subarray(at, at + STAMP_BYTES)
   }
 
+  /** Which piece of its event a chunk is. @throws CorruptionError */
+  indexOfChunkKey(key: Uint8Array): number {
+    const [, index, ...more] = this.#chunks.unpack(key)
+    if (typeof index === 'number' && index >= 0 && more.length === 0) return index
+    throw new CorruptionError('A key of a chunk is damaged', { key })
+  }
+
   nameKey(streamId: string): Uint8Array {
     return this.#names.pack([streamId])
   }
@@ -171,6 +205,100 @@ export class Keyspace {
     return number
   }
 
+  lifeKey(number: number): Uint8Array {
+    return this.root.pack([LIFE, number])
+  }
+
+  /** The lives of the streams from one number to another, both inclusive. */
+  lifeRange(first: number, last: number): KeyRange {
+    return { begin: this.lifeKey(first), end: this.lifeKey(last + 1) }
+  }
+
+  /** The lives of all streams. */
+  lives(): KeyRange {
+    return this.root.range([LIFE])
+  }
+
+  /** Stream number in a key of a life. @throws CorruptionError */
+  numberOfLifeKey(key: Uint8Array): number {
+    const [, number] = this.root.unpack(key)
+    if (typeof number !== 'number') throw new CorruptionError('A key of a life is damaged', { key })
+    return number
+  }
+
+  /** What all rows of an index begin with that are about the same category, type or tag; the stamp follows. */
+  indexPrefix(index: IndexName, text: string): Uint8Array {
+    return this.#indexes[index].of(text)
+  }
+
+  /** The row of an index for an event that is being appended. */
+  newIndexKey(index: IndexName, text: string, userVersion: number): StampedKey {
+    const prefix = this.indexPrefix(index, text)
+    const bytes = new Uint8Array(prefix.length + STAMP_BYTES)
+    bytes.set(prefix)
+    bytes[bytes.length - 2] = userVersion >>> 8
+    bytes[bytes.length - 1] = userVersion
+    return { bytes, offset: prefix.length }
+  }
+
+  /** The row of an index for the event at a stamp. */
+  indexKey(index: IndexName, text: string, stamp: Uint8Array): Uint8Array {
+    const prefix = this.indexPrefix(index, text)
+    const key = new Uint8Array(prefix.length + STAMP_BYTES)
+    key.set(prefix)
+    key.set(stamp, prefix.length)
+    return key
+  }
+
+  /** The rows of an index about one category, type or tag, from one stamp to another, both inclusive. */
+  indexRange(index: IndexName, text: string, first: Uint8Array, last: Uint8Array): KeyRange {
+    return { begin: this.indexKey(index, text, first), end: strinc(this.indexKey(index, text, last)) }
+  }
+
+  /** All rows of an index. */
+  indexRows(index: IndexName): KeyRange {
+    return this.root.range([INDEX_SPACES[index]])
+  }
+
+  /** What a row of an index is about, and the stamp of its event. @throws CorruptionError */
+  placeOfIndexKey(key: Uint8Array): { readonly text: string; readonly stamp: Uint8Array } {
+    const [, text, stamp] = this.root.unpack(key)
+    if (typeof text !== 'string' || stamp === undefined || !isVersionstamp(stamp)) {
+      throw new CorruptionError('A key of an index is damaged', { key })
+    }
+    return { text, stamp: key.slice(key.length - STAMP_BYTES) }
+  }
+
+  /** How far the building of an index has come. */
+  reindexKey(index: IndexName): Uint8Array {
+    return this.root.pack([REINDEX, index])
+  }
+
+  /** The stamp at the end of a key that ends with one. */
+  stampAtEnd(key: Uint8Array): Uint8Array {
+    return key.slice(key.length - STAMP_BYTES)
+  }
+
+  /** The parts of the store's place that it writes nothing to. */
+  gaps(): KeyRange[] {
+    const gaps: KeyRange[] = []
+    let { begin } = this.root.everything()
+    for (let space = FORMAT; space <= REINDEX; space += 1) {
+      const isSingleRow = space === FORMAT || space === STREAM_NUMBERS
+      const packed = this.root.pack([space])
+      const end = isSingleRow ? withByte(packed, 0) : strinc(packed)
+      const used = { begin: packed, end }
+      gaps.push({ begin, end: used.begin })
+      begin = used.end
+    }
+    return [...gaps, { begin, end: this.root.everything().end }]
+  }
+
+  /** A key without the store's own prefix: what checksums are made of, so that a store can be moved. */
+  relative(key: Uint8Array): Uint8Array {
+    return key.subarray(this.root.prefix.length)
+  }
+
   eventIdKey(number: number, id: Uint8Array): Uint8Array {
     return this.root.pack([EVENT_ID, number, { type: 'uuid', bytes: id }])
   }
@@ -199,6 +327,12 @@ export class Keyspace {
 /** Where a subspace of the store begins: for stores laid over a directory. */
 export function keyspaceOf(root: Subspace): Keyspace {
   return new Keyspace(subspace(root.prefix))
+}
+
+function isVersionstamp(element: TupleElement): boolean {
+  return (
+    typeof element === 'object' && element !== null && 'type' in element && element.type === 'versionstamp'
+  )
 }
 
 function withByte(bytes: Uint8Array, byte: number): Uint8Array {

@@ -5,7 +5,7 @@ import { EVENT_BYTES_LIMIT } from '../limits.ts'
 import type { Runtime } from '../runtime.ts'
 import type { EventStore, EventStoreOptions } from './contract.ts'
 import { makeEventStore } from './event-store.ts'
-import { claimFormat } from './format.ts'
+import { checkWanted, claimFormat } from './format.ts'
 import { keyspaceOf } from './keyspace.ts'
 import { onlyNames } from './known-names.ts'
 
@@ -34,6 +34,9 @@ const checkOptions = onlyNames(
   'mode',
   'runtime',
   'eventBytesMax',
+  'indexes',
+  'categorySeparator',
+  'idempotencyKeyMs',
 )
 
 /**
@@ -46,7 +49,8 @@ const checkOptions = onlyNames(
  * ```
  *
  * @throws StorageError if the folder cannot be used; EngineMissingError; StoreNotFoundError with `create: false`;
- * FormatError if the store is of a format that this version does not know
+ * FormatError if the store is of a format that this version does not know; InvalidArgumentError if it has other indexes, or
+ * another separator, than wanted
  */
 export async function openEventStore(
   where: string | KeyValueStore,
@@ -54,12 +58,14 @@ export async function openEventStore(
 ): Promise<EventStore> {
   checkOptions(options)
   checkEventBytesMax(options.eventBytesMax)
+  checkIdempotencyKeyMs(options.idempotencyKeyMs)
+  checkWanted(options)
   const ownsKv = typeof where === 'string'
   const kv = ownsKv ? await openPlace(where, options) : where
   try {
     const root = options.directory ?? (await kv.createOrOpenDirectory(DEFAULT_DIRECTORY))
     const keys = keyspaceOf(root)
-    await claimFormat(kv, keys)
+    await claimFormat(kv, keys, options)
     return makeEventStore({ kv, keys, ownsKv, ...options })
   } catch (error) {
     if (ownsKv) await kv.close()
@@ -74,6 +80,14 @@ function checkEventBytesMax(bytes: number | undefined): void {
     {
       eventBytesMax: bytes,
     },
+  )
+}
+
+function checkIdempotencyKeyMs(duration: number | undefined): void {
+  if (duration === undefined || (Number.isSafeInteger(duration) && duration >= 0)) return
+  throw new InvalidArgumentError(
+    `idempotencyKeyMs must be a whole number of milliseconds from 0 on, not ${duration}`,
+    { idempotencyKeyMs: duration },
   )
 }
 

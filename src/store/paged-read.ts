@@ -1,4 +1,4 @@
-import type { EventRead } from './contract.ts'
+import type { EventRead } from './contract-reading.ts'
 
 /** Gives the next events of a read, or `undefined` at the end. */
 export type NextPage<R> = () => Promise<readonly R[] | undefined>
@@ -7,6 +7,7 @@ export type NextPage<R> = () => Promise<readonly R[] | undefined>
 export interface ReadShape {
   readonly limit: number
   readonly backwards: boolean
+  readonly resolveLinks: boolean
 }
 
 /**
@@ -24,7 +25,7 @@ export function pagedRead<R>(shape: ReadShape, open: (shape: ReadShape) => NextP
     first: async () => (await collect(open({ ...shape, limit: Math.min(shape.limit, 1) })))[0],
     last: async () => {
       if (shape.limit !== Number.POSITIVE_INFINITY) return (await read.toArray()).at(-1)
-      return (await collect(open({ limit: 1, backwards: !shape.backwards })))[0]
+      return (await collect(open({ ...shape, limit: 1, backwards: !shape.backwards })))[0]
     },
   }
   return read
@@ -42,14 +43,22 @@ class PagedIterator<R> implements AsyncIterator<R> {
   #page: readonly R[] = []
   #at = 0
   #ended = false
+  /** The page that is being read. Calls of `next` that do not wait for the one before take turns. */
+  #turning: Promise<unknown> | undefined
 
   constructor(next: NextPage<R>) {
     this.#next = next
   }
 
   next(): Promise<IteratorResult<R>> {
+    if (this.#turning !== undefined) return this.#turning.then(() => this.next())
     if (this.#at < this.#page.length) return Promise.resolve({ value: this.#page[this.#at++]!, done: false })
-    return this.#turn()
+    const turned = this.#turn()
+    const settle = (): void => {
+      this.#turning = undefined
+    }
+    this.#turning = turned.then(settle, settle)
+    return turned
   }
 
   return(): Promise<IteratorResult<R>> {

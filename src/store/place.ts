@@ -3,6 +3,7 @@ import type { Coherence, KeyValueStore, Transaction } from '../kv/contract.ts'
 import { HeadCache } from './head-cache.ts'
 import type { Keyspace } from './keyspace.ts'
 import type { StoreSession } from './session.ts'
+import { SettingsCache } from './settings-cache.ts'
 import { StreamNumbers } from './stream-numbers.ts'
 
 /** The sessions of running transactions: one each, as all of a transaction's appends share the numbering of stamps. */
@@ -15,6 +16,7 @@ export type Sessions = WeakMap<Transaction, StoreSession>
 export interface Place {
   readonly heads: HeadCache
   readonly numbers: StreamNumbers
+  readonly settings: SettingsCache
   readonly sessions: Sessions
   /** Lets go of the place; the last one to do so forgets everything. */
   release(): void
@@ -39,10 +41,15 @@ export function joinPlace(kv: KeyValueStore, keys: Keyspace): Place {
 
 function makePlace(kv: KeyValueStore, keys: Keyspace, forget: () => void): SharedPlace {
   const heads = new HeadCache()
-  const stopListening = kv.coherence.onForeignCommit(() => heads.clear())
+  const settings = new SettingsCache(kv.coherence, keys)
+  const stopListening = kv.coherence.onForeignCommit(() => {
+    heads.clear()
+    settings.forget()
+  })
   const place: SharedPlace = {
     heads,
     numbers: new StreamNumbers(kv, keys.streamNumbers),
+    settings,
     sessions: new WeakMap(),
     users: 0,
     release: () => {

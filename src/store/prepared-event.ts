@@ -28,6 +28,23 @@ export interface PreparedEvent {
   readonly tags: readonly string[]
   readonly metadata: Payload | undefined
   readonly data: Payload | undefined
+  /** What it points to, if it is a link. */
+  readonly link?: LinkTarget
+}
+
+/** The event that a link points to. */
+export interface LinkTarget {
+  readonly number: number
+  readonly version: number
+  readonly streamId: string
+}
+
+/** Type of the events that are links. */
+export const LINK_TYPE = '$link'
+
+/** Makes a link. @throws InvalidArgumentError for an id that is no UUID */
+export function prepareLink(target: LinkTarget, id: string | undefined): PreparedEvent {
+  return { ...prepareEvents({ type: LINK_TYPE, ...(id !== undefined && { id }) })[0]!, link: target }
 }
 
 /** Checks what is to be appended. @throws InvalidArgumentError, LimitExceededError, UnserializableError */

@@ -1,52 +1,76 @@
-import type { Reader } from '../kv/contract.ts'
 import { stampOf } from '../kv/stamp.ts'
 import { READ_PAGE_EVENTS, READ_PAGE_EVENTS_FIRST } from '../limits.ts'
 import type { RecordedEvent } from './event.ts'
-import type { Keyspace } from './keyspace.ts'
+import { resolveLinks } from './links.ts'
 import type { NextPage, ReadShape } from './paged-read.ts'
-import { decodePage, type EventPage } from './read-event.ts'
+import { decodePage } from './read-event.ts'
 import type { PositionBounds } from './read-options.ts'
-import type { Reading } from './reading.ts'
-import { isSystemEvent } from './stored-event.ts'
+import type { Reading, View } from './reading.ts'
+import { isSystemEvent, stampOfEvent, streamNumberOf } from './stored-event.ts'
+import { Visibility } from './visibility.ts'
 
-/** Reads the log page by page, each on a snapshot of its own. Events of system streams are left out unless wanted. */
+/** What of the log is wanted. */
+export interface LogShape extends ReadShape {
+  /** Whether events of system streams are. */
+  readonly system: boolean
+}
+
+/** Reads the log page by page, each on a snapshot of its own. */
 export function logPages(
   reading: Reading,
   bounds: PositionBounds,
-  shape: ReadShape,
-  system: boolean,
+  shape: LogShape,
   signal: AbortSignal | undefined,
 ): NextPage<RecordedEvent> {
   let { first, last } = bounds
   let left = shape.limit
   let pageEvents = READ_PAGE_EVENTS_FIRST
+  // After a page from which nothing came out, one that is as small as what is wanted would be too small.
+  let isSparse = false
   return async () => {
     if (left <= 0 || first > last) return undefined
     if (pageEvents !== READ_PAGE_EVENTS_FIRST) await reading.pause()
     signal?.throwIfAborted()
-    const wanted = Math.min(left, pageEvents)
-    const page = await reading.onSnapshot((tx) =>
-      readPage(tx, reading.keys, { first, last }, wanted, shape.backwards),
-    )
+    const wanted = isSparse ? pageEvents : Math.min(left, pageEvents)
+    const page = await reading.onSnapshot((view) => readPage(view, { first, last }, wanted, shape))
     pageEvents = READ_PAGE_EVENTS
-    const end = page.events.at(-1)?.position
-    if (end === undefined || (page.events.length < wanted && !page.isCut)) first = last + 1n
-    else if (shape.backwards) last = end - 1n
-    else first = end + 1n
-    const events = system ? page.events : page.events.filter((event) => !isSystemEvent(event))
+    isSparse = page.events.length === 0
+    const events = page.events.slice(0, left)
+    if (page.end === undefined) first = last + 1n
+    else if (shape.backwards) last = page.end - 1n
+    else first = page.end + 1n
     left -= events.length
     return events
   }
 }
 
+/** Events, and the position that was looked at last, unless the log ends there. */
+interface LogPage {
+  readonly events: readonly RecordedEvent[]
+  readonly end: bigint | undefined
+}
+
 async function readPage(
-  tx: Reader,
-  keys: Keyspace,
+  view: View,
   { first, last }: PositionBounds,
   limit: number,
-  reverse: boolean,
-): Promise<EventPage> {
-  const rows = await tx.getRange(keys.logRange(stampOf(first), stampOf(last)), { limit, reverse }).toArray()
+  shape: LogShape,
+): Promise<LogPage> {
+  const { tx, keys } = view
+  const range = keys.logRange(stampOf(first), stampOf(last))
+  const rows = await tx.getRange(range, { limit, reverse: shape.backwards }).toArray()
   const found = rows.map(({ key, value }) => ({ stamp: keys.stampOfLogKey(key), row: value }))
-  return decodePage(tx, keys, found)
+  const { events, isCut } = await decodePage(tx, keys, found)
+  const end = isCut || rows.length === limit ? events.at(-1)?.position : undefined
+  const wanted = shape.system ? events : events.filter((event) => !isSystemEvent(event))
+  const visible = await visibleOf(view, wanted)
+  return { events: shape.resolveLinks ? await resolveLinks(view, visible) : visible, end }
+}
+
+async function visibleOf(view: View, events: readonly RecordedEvent[]): Promise<readonly RecordedEvent[]> {
+  const visibility = new Visibility(view)
+  await visibility.meet(events.map(streamNumberOf))
+  return events.filter(
+    (event) => !visibility.hides(streamNumberOf(event), event.version, stampOfEvent(event)),
+  )
 }

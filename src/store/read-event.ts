@@ -47,7 +47,7 @@ export async function decodePage(tx: Reader, keys: Keyspace, rows: readonly Foun
     const decoded = decodeLogRow(tx, keys, stamp, row)
     // Nearly all events are there at once; waiting costs more than decoding.
     events.push(decoded instanceof Promise ? await decoded : decoded)
-    bytes += isChunkedRow(row) ? chunkedLength(row) : row.length
+    bytes += isChunkedRow(row) ? chunkedLength(stamp, row) : row.length
     if (bytes >= READ_PAGE_BYTES) break
   }
   return { events, isCut: events.length < rows.length }

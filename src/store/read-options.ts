@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../errors.ts'
 import { firstPositionAt } from '../kv/stamp.ts'
-import type { ReadOptions } from './contract.ts'
+import type { ReadOptions } from './contract-reading.ts'
 import { onlyNames } from './known-names.ts'
 import type { ReadShape } from './paged-read.ts'
 
@@ -18,7 +18,10 @@ export interface PositionBounds {
 
 const POSITION_MAX = 2n ** 63n - 1n
 
-const SHAPE = ['limit', 'direction', 'signal'] as const
+/** From the first position that there can be to the last. */
+export const ALL_POSITIONS: PositionBounds = { first: 0n, last: POSITION_MAX }
+
+const SHAPE = ['limit', 'direction', 'resolveLinks', 'signal'] as const
 const BOUNDS = ['from', 'after', 'to', 'before'] as const
 
 /** Checks the names of the options for reading a stream. @throws InvalidArgumentError */
@@ -27,6 +30,9 @@ export const checkStreamReadOptions: (options: object) => void = onlyNames(
   ...BOUNDS,
   ...SHAPE,
 )
+
+/** Checks the names of the options for reading what an index leads to. @throws InvalidArgumentError */
+export const checkPositionReadOptions: (options: object) => void = checkStreamReadOptions
 
 /** Checks the names of the options for reading everything. @throws InvalidArgumentError */
 export const checkAllReadOptions: (options: object) => void = onlyNames(
@@ -45,16 +51,22 @@ export function checkLimit(limit: unknown, what: string): asserts limit is numbe
   )
 }
 
+/** Checks a version that is asked for. @throws InvalidArgumentError */
+export function checkVersion(version: unknown): asserts version is number {
+  if (Number.isSafeInteger(version)) return
+  throw new InvalidArgumentError(`A version is a whole number, not ${String(version)}`, { version })
+}
+
 /** Checks limit and direction. @throws InvalidArgumentError */
 export function shapeOf(options: ReadOptions<unknown>): ReadShape {
-  const { limit = Number.POSITIVE_INFINITY, direction = 'forwards' } = options
+  const { limit = Number.POSITIVE_INFINITY, direction = 'forwards', resolveLinks = true } = options
   checkLimit(limit, 'events')
   if (direction !== 'forwards' && direction !== 'backwards') {
     throw new InvalidArgumentError(`A direction is 'forwards' or 'backwards', not ${String(direction)}`, {
       direction,
     })
   }
-  return { limit, backwards: direction === 'backwards' }
+  return { limit, backwards: direction === 'backwards', resolveLinks }
 }
 
 /** Checks bounds in versions. @throws InvalidArgumentError */

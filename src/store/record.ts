@@ -1,15 +1,16 @@
 import { CorruptionError } from '../errors.ts'
 import { crc32c } from './crc32c.ts'
-import type { Payload, PreparedEvent } from './prepared-event.ts'
-import { encodeText } from './text.ts'
+import type { LinkTarget, Payload, PreparedEvent } from './prepared-event.ts'
+import { decodeText, encodeText } from './text.ts'
 import type { UuidSource } from './uuid.ts'
 
 /**
  * The bytes of an event in the log, layout 1. `docs/keyspace.md` shows them with vectors.
  *
- *   layout 1 · flags 1 · id 16 · version varint · type · stream id · [time 8] · [tags] · [metadata] · data · crc 4
+ *   layout 1 · flags 1 · id 16 · stream number varint · version varint · type · stream id · [time 8] · [tags] · [metadata] · data · crc 4
  *
- * Texts and metadata are preceded by their length as a varint; tags by their number. Data is the rest. The checksum (CRC-32C, big-endian)
+ * Texts and metadata are preceded by their length as a varint; tags by their number. Data is the rest; in a link the place of the event
+ * that it points to: stream number varint · version varint · stream id. The checksum (CRC-32C, big-endian)
  * covers everything before it. The position is the key's, and the recorded time follows from it.
  */
 export const RECORD_LAYOUT = 1
@@ -23,7 +24,8 @@ const DATA_SHIFT = 4
 const KIND_MASK = 0x03
 /** The caller supplied the id, so there is a row by which it can be found. */
 const HAS_CALLER_ID = 0x40
-const KNOWN_FLAGS = 0x7f
+/** A link to another event, whose place is in place of the data. */
+const IS_LINK = 0x80
 /** How a payload is to be decoded. */
 export const KIND_NONE = 0
 /** UTF-8 JSON. */
@@ -42,7 +44,10 @@ const encoder = new TextEncoder()
 
 /** Where the parts of a record are. */
 export interface RecordParts {
+  /** Number of its stream. */
+  readonly number: number
   readonly version: number
+  readonly isLink: boolean
   readonly hasCallerId: boolean
   readonly idAt: number
   readonly typeAt: number
@@ -61,6 +66,12 @@ export interface RecordParts {
   readonly dataEnd: number
 }
 
+/** A stream by its id and the number that it has inside. */
+export interface NumberedStream {
+  readonly streamId: string
+  readonly number: number
+}
+
 /** Writes records one behind the other into large arrays, as many small ones cost more to allocate than to fill. */
 export class RecordEncoder {
   #slab: Uint8Array = new Uint8Array(SLAB_BYTES)
@@ -73,7 +84,12 @@ export class RecordEncoder {
   }
 
   /** Encodes an event; it gets an id from `ids` if it has none. */
-  encode(event: PreparedEvent, streamId: string, version: number, ids: UuidSource): Uint8Array {
+  encode(
+    event: PreparedEvent,
+    { streamId, number }: NumberedStream,
+    version: number,
+    ids: UuidSource,
+  ): Uint8Array {
     const metadata = shortened(event.metadata)
     const data = shortened(event.data)
     this.#reserve(sizeMax(event, streamId, metadata, data))
@@ -84,6 +100,7 @@ export class RecordEncoder {
     if (event.id === undefined) ids.write(slab, start + ID_AT)
     else slab.set(event.id, start + ID_AT)
     this.#at = start + HEADER_BYTES
+    this.#varint(number)
     this.#varint(version)
     this.#text(event.type)
     this.#text(streamId)
@@ -91,6 +108,7 @@ export class RecordEncoder {
     if (event.tags.length > 0) this.#tags(event.tags)
     if (metadata !== undefined) this.#metadata(metadata)
     if (data !== undefined) this.#payload(data)
+    if (event.link !== undefined) this.#link(event.link)
     this.#uint32(crc32c(slab, start, this.#at))
     return slab.subarray(start, this.#at)
   }
@@ -137,6 +155,12 @@ export class RecordEncoder {
     }
   }
 
+  #link({ number, version, streamId }: LinkTarget): void {
+    this.#varint(number)
+    this.#varint(version)
+    this.#at += encodeText(streamId, this.#slab, this.#at)
+  }
+
   #float64(value: number): void {
     new DataView(this.#slab.buffer).setFloat64(this.#at, value)
     this.#at += 8
@@ -153,7 +177,7 @@ export class RecordEncoder {
 /** Checks a record and finds its parts. @throws CorruptionError */
 export function parseRecord(bytes: Uint8Array): RecordParts {
   const end = bytes.length - CRC_BYTES
-  if (end < HEADER_BYTES || bytes[0] !== RECORD_LAYOUT || (bytes[1]! & ~KNOWN_FLAGS) !== 0) {
+  if (end < HEADER_BYTES || bytes[0] !== RECORD_LAYOUT) {
     throw new CorruptionError('A stored event has an unknown layout')
   }
   const stored = (bytes[end]! << 24) | (bytes[end + 1]! << 16) | (bytes[end + 2]! << 8) | bytes[end + 3]!
@@ -165,6 +189,7 @@ export function parseRecord(bytes: Uint8Array): RecordParts {
 function findParts(bytes: Uint8Array, end: number): RecordParts {
   const flags = bytes[1]!
   const cursor = new Cursor(bytes, HEADER_BYTES, end)
+  const number = cursor.varint()
   const version = cursor.varint()
   const typeAt = cursor.skipText()
   const typeEnd = cursor.at
@@ -178,7 +203,9 @@ function findParts(bytes: Uint8Array, end: number): RecordParts {
   const dataKind = (flags >> DATA_SHIFT) & KIND_MASK
   if (metadataEnd > end) throw new CorruptionError('A stored event is shorter than it says')
   return {
+    number,
     version,
+    isLink: (flags & IS_LINK) !== 0,
     hasCallerId: (flags & HAS_CALLER_ID) !== 0,
     idAt: ID_AT,
     typeAt,
@@ -194,6 +221,14 @@ function findParts(bytes: Uint8Array, end: number): RecordParts {
     dataAt: metadataEnd,
     dataEnd: end,
   }
+}
+
+/** Reads the place that a link points to, at the place of the data. */
+export function linkTarget(bytes: Uint8Array, { dataAt, dataEnd }: RecordParts): LinkTarget {
+  const cursor = new Cursor(bytes, dataAt, dataEnd)
+  const number = cursor.varint()
+  const version = cursor.varint()
+  return { number, version, streamId: decodeText(bytes, cursor.at, dataEnd) }
 }
 
 /** Reads the tags that begin at `at`. */
@@ -250,6 +285,7 @@ function flagsOf(event: PreparedEvent): number {
   return (
     (event.timeMs === undefined ? 0 : HAS_TIME) |
     (event.id === undefined ? 0 : HAS_CALLER_ID) |
+    (event.link === undefined ? 0 : IS_LINK) |
     (event.tags.length === 0 ? 0 : HAS_TAGS) |
     (kindOf(event.metadata) << METADATA_SHIFT) |
     (kindOf(event.data) << DATA_SHIFT)
@@ -275,6 +311,7 @@ function sizeMax(
   let size = 64 + textMax(event.type) + textMax(streamId)
   if (metadata !== undefined) size += textMax(metadata)
   if (data !== undefined) size += textMax(data)
+  if (event.link !== undefined) size += textMax(event.link.streamId)
   for (const tag of event.tags) size += textMax(tag)
   return size
 }

@@ -1,19 +1,34 @@
-import type { AllReadOptions, EventSource, StreamReadOptions } from './contract.ts'
+import { positionOf, timeOfPosition } from '../kv/stamp.ts'
+import { EVENT_TYPE_BYTES_MAX, STREAM_ID_BYTES_MAX } from '../limits.ts'
+import type {
+  AllReadOptions,
+  EventSource,
+  PositionReadOptions,
+  Query,
+  StreamReadOptions,
+} from './contract-reading.ts'
 import type { PendingEvent, RecordedEvent, TransactionEvent } from './event.ts'
+import { resolveLinks } from './links.ts'
 import { type NextPage, pagedRead, type ReadShape } from './paged-read.ts'
 import { checkStreamId, isSystemStream } from './prepared-event.ts'
+import { matchesQuery, prepareQuery } from './query.ts'
 import { logPages } from './read-all.ts'
+import { type IndexSearch, indexPages } from './read-index.ts'
 import {
   checkAllReadOptions,
+  checkPositionReadOptions,
   checkStreamReadOptions,
+  type PositionBounds,
   positionBounds,
   shapeOf,
-  type VersionBounds,
   versionBounds,
 } from './read-options.ts'
+import { categorySearch, queryPages, typeSearch } from './read-query.ts'
 import { streamPages } from './read-stream.ts'
 import type { Reading } from './reading.ts'
 import type { StoreSession } from './session.ts'
+import type { Settings } from './settings.ts'
+import { checkName } from './text.ts'
 
 /** Everything that is stored, in the global order. */
 export function allSource(reading: Reading): EventSource<RecordedEvent, AllReadOptions> {
@@ -21,9 +36,8 @@ export function allSource(reading: Reading): EventSource<RecordedEvent, AllReadO
     read: (options = {}) => {
       checkAllReadOptions(options)
       const bounds = positionBounds(options)
-      return pagedRead(shapeOf(options), (shape) =>
-        logPages(reading, bounds, shape, options.system ?? false, options.signal),
-      )
+      const { system = false, signal } = options
+      return pagedRead(shapeOf(options), (shape) => logPages(reading, bounds, { ...shape, system }, signal))
     },
   }
 }
@@ -35,39 +49,83 @@ export function streamSource(reading: Reading, id: string): EventSource<Recorded
     read: (options = {}) => {
       checkStreamReadOptions(options)
       const bounds = versionBounds(options)
-      return pagedRead(shapeOf(options), (shape) => streamPages(reading, id, bounds, shape, options.signal))
+      return pagedRead(shapeOf(options), (shape) =>
+        streamPages(reading, id, bounds, { ...shape, lastStored: () => bounds.last }, options.signal),
+      )
     },
   }
 }
 
+/** The stored events of a category. @throws InvalidArgumentError, LimitExceededError */
+export function categorySource(reading: Reading, category: string): EventSource {
+  checkName(category, 'A category', STREAM_ID_BYTES_MAX)
+  return indexSource(reading, categorySearch(category))
+}
+
+/** The stored events of a type. @throws InvalidArgumentError, LimitExceededError */
+export function typeSource(reading: Reading, type: string): EventSource {
+  checkName(type, 'The type of an event', EVENT_TYPE_BYTES_MAX)
+  return indexSource(reading, typeSearch(type))
+}
+
+/** The stored events that a query means. @throws InvalidArgumentError, LimitExceededError */
+export function querySource(reading: Reading, query: Query): EventSource {
+  const prepared = prepareQuery(query)
+  return positionSource((bounds, shape, signal) => queryPages(reading, prepared, bounds, shape, signal))
+}
+
+function indexSource(reading: Reading, search: IndexSearch): EventSource {
+  return positionSource((bounds, shape, signal) => indexPages(reading, search, bounds, shape, signal))
+}
+
+type PagesByPosition = (
+  bounds: PositionBounds,
+  shape: ReadShape,
+  signal: AbortSignal | undefined,
+) => NextPage<RecordedEvent>
+
+function positionSource(pages: PagesByPosition): EventSource {
+  return {
+    read: (options = {}) => {
+      checkPositionReadOptions(options)
+      const bounds = positionBounds(options)
+      return pagedRead(shapeOf(options), (shape) => pages(bounds, shape, options.signal))
+    },
+  }
+}
+
+/** What a transaction that may write reads with. */
+export interface SessionReading {
+  readonly session: StoreSession
+  readonly reading: Reading
+}
+
 /** Everything that a transaction sees: what is stored, then its own events. */
-export function allSourceIn(
-  session: StoreSession,
-  reading: Reading,
-): EventSource<TransactionEvent, AllReadOptions> {
+export function allSourceWithin({
+  session,
+  reading,
+}: SessionReading): EventSource<TransactionEvent, AllReadOptions> {
   return {
     read: (options = {}) => {
       checkAllReadOptions(options)
       const bounds = positionBounds(options)
-      // Own events have no position yet, but it will be higher than any that can be named.
-      const reachesEnd = options.to === undefined && options.before === undefined
-      const own = (): readonly PendingEvent[] =>
-        reachesEnd
-          ? session.pendingEvents().filter(({ streamId }) => options.system || !isSystemStream(streamId))
-          : []
+      const { system = false, signal } = options
+      const own = ownByPosition(
+        session,
+        reading,
+        options,
+        ({ streamId }) => system || !isSystemStream(streamId),
+      )
       return pagedRead(shapeOf(options), (shape) =>
-        withOwn(shape, own, (rest) =>
-          logPages(reading, bounds, rest, options.system ?? false, options.signal),
-        ),
+        withOwn(reading, shape, own, (rest) => logPages(reading, bounds, { ...rest, system }, signal)),
       )
     },
   }
 }
 
 /** One stream as a transaction sees it: what is stored, then its own events. */
-export function streamSourceIn(
-  session: StoreSession,
-  reading: Reading,
+export function streamSourceWithin(
+  { session, reading }: SessionReading,
   id: string,
 ): EventSource<TransactionEvent, StreamReadOptions> {
   checkStreamId(id)
@@ -75,64 +133,113 @@ export function streamSourceIn(
     read: (options = {}) => {
       checkStreamReadOptions(options)
       const bounds = versionBounds(options)
-      const own = (): readonly PendingEvent[] =>
-        session.pendingEvents(id).filter(({ version }) => isWithin(version, bounds))
-      const firstOwn = (): number => session.pendingEvents(id)[0]?.version ?? Number.POSITIVE_INFINITY
+      const own = async (): Promise<readonly PendingEvent[]> =>
+        session.pendingEvents(id).filter(({ version }) => version >= bounds.first && version <= bounds.last)
+      // The rows of own events are there, but they lead nowhere yet. Own events may come while this is read.
+      const lastStored = (): number => session.firstPending(id) - 1
       return pagedRead(shapeOf(options), (shape) =>
-        withOwn(shape, own, (rest) =>
-          storedPages(firstOwn, bounds, rest, (within, shapeLeft) =>
-            streamPages(reading, id, within, shapeLeft, options.signal),
-          ),
+        withOwn(reading, shape, own, (rest) =>
+          streamPages(reading, id, bounds, { ...rest, lastStored }, options.signal),
         ),
       )
     },
   }
 }
 
-/**
- * Reads what is stored of a stream. The rows of own events are in the write buffer, but their stamps are not known: only older
- * rows can be followed. Own events may come while this is read, and then the rest is read within narrower bounds.
- */
-function storedPages(
-  firstOwn: () => number,
-  bounds: VersionBounds,
-  shape: ReadShape,
-  open: (within: VersionBounds, shape: ReadShape) => NextPage<RecordedEvent>,
-): NextPage<RecordedEvent> {
-  let { first } = bounds
-  let left = shape.limit
-  let end = firstOwn()
-  const openRest = (): NextPage<RecordedEvent> =>
-    open({ first, last: Math.min(bounds.last, end - 1) }, { ...shape, limit: left })
-  let next = openRest()
-  return async () => {
-    if (!shape.backwards && firstOwn() !== end) {
-      end = firstOwn()
-      next = openRest()
-    }
-    const page = await next()
-    if (page !== undefined) left -= page.length
-    first = (page?.at(-1)?.version ?? 0) + 1
-    return page
+/** The events of a category as a transaction sees them. */
+export function categorySourceWithin(scene: SessionReading, category: string): EventSource<TransactionEvent> {
+  checkName(category, 'A category', STREAM_ID_BYTES_MAX)
+  return indexSourceWithin(scene, categorySearch(category))
+}
+
+/** The events of a type as a transaction sees them. */
+export function typeSourceWithin(scene: SessionReading, type: string): EventSource<TransactionEvent> {
+  checkName(type, 'The type of an event', EVENT_TYPE_BYTES_MAX)
+  return indexSourceWithin(scene, typeSearch(type))
+}
+
+/** The events that a query means as a transaction sees them. */
+export function querySourceWithin(scene: SessionReading, query: Query): EventSource<TransactionEvent> {
+  const { reading } = scene
+  const prepared = prepareQuery(query)
+  return positionSourceWithin(
+    scene,
+    (event) => matchesQuery(prepared, event),
+    (bounds, shape, signal) => queryPages(reading, prepared, bounds, shape, signal),
+  )
+}
+
+function indexSourceWithin(scene: SessionReading, search: IndexSearch): EventSource<TransactionEvent> {
+  return positionSourceWithin(
+    scene,
+    (event, settings) => search.isMeant(event, settings),
+    (bounds, shape, signal) => indexPages(scene.reading, search, bounds, shape, signal),
+  )
+}
+
+function positionSourceWithin(
+  { session, reading }: SessionReading,
+  isMeant: (event: TransactionEvent, settings: Settings) => boolean,
+  pages: PagesByPosition,
+): EventSource<TransactionEvent> {
+  return {
+    read: (options = {}) => {
+      checkPositionReadOptions(options)
+      const bounds = positionBounds(options)
+      const own = ownByPosition(
+        session,
+        reading,
+        options,
+        (event, settings) => !isSystemStream(event.streamId) && isMeant(event, settings),
+      )
+      return pagedRead(shapeOf(options), (shape) =>
+        withOwn(reading, shape, own, (rest) => pages(bounds, rest, options.signal)),
+      )
+    },
   }
 }
 
-function isWithin(version: number, { first, last }: VersionBounds): boolean {
-  return version >= first && version <= last
+type OwnEvents = () => Promise<readonly PendingEvent[]>
+
+/** Own events have no position yet, but it will be higher than any that can be named; they are recorded after now. */
+function ownByPosition(
+  session: StoreSession,
+  reading: Reading,
+  { from, after, to, before }: PositionReadOptions,
+  isWanted: (event: PendingEvent, settings: Settings) => boolean,
+): OwnEvents {
+  return async () => {
+    // The log's own time counts if it is ahead of the clock.
+    const now = await reading.onSnapshot(async ({ tx, now: clock }) =>
+      Math.max(clock, timeOfPosition(positionOf(await tx.readHorizon()))),
+    )
+    const isPast = (bound: bigint | Date | undefined): boolean =>
+      !(bound instanceof Date) || bound.getTime() <= now
+    const isOpen = (bound: bigint | Date | undefined): boolean =>
+      bound === undefined || (bound instanceof Date && bound.getTime() > now)
+    const reachesEnd = [from, after].every(isPast) && [to, before].every(isOpen)
+    const settings = await session.settings()
+    return reachesEnd ? session.pendingEvents().filter((event) => isWanted(event, settings)) : []
+  }
 }
 
 /** Joins stored and own events: own ones are the newest, so they come last, or first when going backwards. */
 function withOwn(
+  reading: Reading,
   shape: ReadShape,
-  own: () => readonly PendingEvent[],
+  own: OwnEvents,
   open: (shape: ReadShape) => NextPage<RecordedEvent>,
 ): NextPage<TransactionEvent> {
-  return shape.backwards ? ownFirst(shape, own, open) : ownLast(shape, own, open)
+  const found: OwnEvents = async () => {
+    const events = await own()
+    return shape.resolveLinks ? reading.onSnapshot((view) => resolveLinks(view, events)) : events
+  }
+  return shape.backwards ? ownFirst(shape, found, open) : ownLast(shape, found, open)
 }
 
 function ownLast(
   shape: ReadShape,
-  own: () => readonly PendingEvent[],
+  own: OwnEvents,
   open: (shape: ReadShape) => NextPage<RecordedEvent>,
 ): NextPage<TransactionEvent> {
   const next = open(shape)
@@ -146,19 +253,19 @@ function ownLast(
       return page
     }
     ended = true
-    return own().slice(0, left)
+    return (await own()).slice(0, left)
   }
 }
 
 function ownFirst(
   shape: ReadShape,
-  own: () => readonly PendingEvent[],
+  own: OwnEvents,
   open: (shape: ReadShape) => NextPage<RecordedEvent>,
 ): NextPage<TransactionEvent> {
   let next: NextPage<RecordedEvent> | undefined
   return async () => {
     if (next !== undefined) return next()
-    const newest = own().toReversed().slice(0, shape.limit)
+    const newest = (await own()).toReversed().slice(0, shape.limit)
     next = open({ ...shape, limit: shape.limit - newest.length })
     return newest
   }

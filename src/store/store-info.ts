@@ -1,29 +1,32 @@
 import { positionOf, timeOfPosition } from '../kv/stamp.ts'
-import type { StoreInfo } from './contract.ts'
-import { FORMAT } from './format.ts'
+import type { StoreInfo } from './contract-admin.ts'
 import type { StoreHost } from './host.ts'
 import { onSnapshot } from './on-snapshot.ts'
 import { isSystemStream } from './prepared-event.ts'
+import { FORMAT, readableIndexes, readSettings } from './settings.ts'
 import { listStreams } from './stream-list.ts'
 
 /** Counts by adding up where streams end: one look for each stream, whatever the number of events. */
 export async function readStoreInfo(host: StoreHost, signal: AbortSignal | undefined): Promise<StoreInfo> {
-  const { kv } = host
+  const { kv, keys } = host
   let [streams, events, systemEvents] = [0, 0, 0]
-  for await (const { streamId, version } of listStreams(host, {
+  for await (const { streamId, readable } of listStreams(host, {
     system: true,
     ...(signal && { signal }),
   })) {
-    if (isSystemStream(streamId)) systemEvents += version
+    if (isSystemStream(streamId)) systemEvents += readable
     else {
       streams += 1
-      events += version
+      events += readable
     }
   }
+  const settings = await onSnapshot(kv, (tx) => readSettings(tx, keys))
   const [first, last] = await Promise.all([endOfLog(host, false), endOfLog(host, true)])
   return {
     engine: kv.engine,
     format: FORMAT,
+    indexes: readableIndexes(settings),
+    categorySeparator: settings.categorySeparator,
     streams,
     events,
     systemEvents,

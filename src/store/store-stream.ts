@@ -1,27 +1,30 @@
+import { type PreparedRequest, prepareOne } from './append-options.ts'
+import type { StoreTransaction } from './contract.ts'
+import type { AppendOptions, AppendResult, EventPlace, LinkOptions } from './contract-appending.ts'
+import type { EventRead, StreamReadOptions } from './contract-reading.ts'
 import type {
-  AppendOptions,
-  AppendResult,
-  EventRead,
+  DeleteOptions,
   MetadataPatch,
-  StoreTransaction,
+  RetentionPatch,
+  SnapshotOptions,
+  Snapshots,
   Stream,
-  StreamAppend,
   StreamInfo,
-  StreamReadOptions,
-} from './contract.ts'
+} from './contract-streams.ts'
 import type { JsonObject, NewEvent, RecordedEvent } from './event.ts'
-import { checkAppendOptions } from './expected-version.ts'
 import type { StoreHost } from './host.ts'
+import { checkVersion } from './read-options.ts'
 import type { Reading } from './reading.ts'
+import { storeSnapshots } from './snapshots.ts'
 import { streamSource } from './sources.ts'
-import { readInfo, readMetadata } from './stream-metadata.ts'
-import { numberOf } from './stream-rows.ts'
+import { readInfo, readMetadata, readState } from './stream-info.ts'
+import { linkRequest } from './stream-links.ts'
 
 /** What a stream outside of transactions needs of its store. */
 export interface StreamHost {
   readonly host: StoreHost
   readonly reading: Reading
-  append(append: StreamAppend, signal: AbortSignal | undefined): Promise<AppendResult>
+  append(request: PreparedRequest, signal: AbortSignal | undefined): Promise<AppendResult>
   transact<T>(body: (tx: StoreTransaction) => Promise<T>): Promise<T>
 }
 
@@ -42,33 +45,59 @@ export class StoreStream implements Stream {
   append(events: NewEvent | readonly NewEvent[], options: AppendOptions = {}): Promise<AppendResult> {
     // Not an async function: at the rates of this call, a promise and its turns more are felt.
     try {
-      checkAppendOptions(options)
-      const { expectedVersion = 'any', signal } = options
-      return this.#store.append({ streamId: this.id, events, expectedVersion }, signal)
+      return this.#store.append(prepareOne(this.id, events, options), options.signal)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
+  async linkTo(event: EventPlace, options: LinkOptions = {}): Promise<AppendResult> {
+    const request = await this.#store.reading.onSnapshot((view) => linkRequest(view, this.id, event, options))
+    return this.#store.append(request, options.signal)
+  }
+
   async event(version: number): Promise<RecordedEvent | undefined> {
+    checkVersion(version)
     return this.read({ from: version, to: version }).first()
   }
 
   exists(): Promise<boolean> {
-    return this.#store.reading.onSnapshot(
-      async (tx) => (await numberOf(tx, this.#store.host.keys, this.id)) !== undefined,
-    )
+    return this.#store.reading.onSnapshot(async (view) => (await readState(view, this.id)) === 'live')
   }
 
   info(): Promise<StreamInfo> {
-    return this.#store.reading.onSnapshot((tx) => readInfo(tx, this.#store.host, this.id))
+    return this.#store.reading.onSnapshot((view) => readInfo(view, this.id))
   }
 
   metadata(): Promise<JsonObject> {
-    return this.#store.reading.onSnapshot((tx) => readMetadata(tx, this.#store.host.keys, this.id))
+    return this.#store.reading.onSnapshot(({ tx, keys }) => readMetadata(tx, keys, this.id))
   }
 
   setMetadata(patch: MetadataPatch): Promise<JsonObject> {
     return this.#store.transact((tx) => tx.stream(this.id).setMetadata(patch))
+  }
+
+  setRetention(patch: RetentionPatch): Promise<void> {
+    return this.#store.transact((tx) => tx.stream(this.id).setRetention(patch))
+  }
+
+  truncateBefore(version: number): Promise<void> {
+    return this.#store.transact((tx) => tx.stream(this.id).truncateBefore(version))
+  }
+
+  delete(options?: DeleteOptions): Promise<void> {
+    return this.#store.transact((tx) => tx.stream(this.id).delete(options))
+  }
+
+  restore(): Promise<void> {
+    return this.#store.transact((tx) => tx.stream(this.id).restore())
+  }
+
+  tombstone(options?: DeleteOptions): Promise<void> {
+    return this.#store.transact((tx) => tx.stream(this.id).tombstone(options))
+  }
+
+  snapshots<S>(name: string, options: SnapshotOptions = {}): Snapshots<S> {
+    return storeSnapshots<S>(this.#store, this.id, name, options)
   }
 }

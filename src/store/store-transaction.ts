@@ -1,40 +1,68 @@
 import type { ReadTransaction, Transaction } from '../kv/contract.ts'
 import { positionOf } from '../kv/stamp.ts'
+import { type PreparedRequest, prepareMany, prepareOne } from './append-options.ts'
+import { pendingResultOf } from './appended.ts'
 import type {
-  AppendOptions,
-  AppendResult,
-  CreateStreamOptions,
-  ReadonlyStream,
+  IndexedSources,
   StoreReadTransaction,
   StoreTransaction,
-  Stream,
+  TransactionSources,
 } from './contract.ts'
-import type { EventShape, NewEvent, RecordedEvent, TransactionEvent } from './event.ts'
-import { checkAppendOptions, checkExpectedVersion } from './expected-version.ts'
+import type { AppendResult } from './contract-appending.ts'
+import type { EventSource, Query, StreamReadOptions } from './contract-reading.ts'
+import type { CreateStreamOptions, ReadonlyStream, SnapshotOptions, Stream } from './contract-streams.ts'
+import type { EventShape, RecordedEvent, TransactionEvent } from './event.ts'
 import type { StoreHost } from './host.ts'
 import type { Sessions } from './place.ts'
-import { checkWritableStreamId, prepareEvents } from './prepared-event.ts'
-import { readingIn } from './reading.ts'
+import { checkWritableStreamId } from './prepared-event.ts'
+import { checkVersion } from './read-options.ts'
+import { type Reading, readingIn, readingWithin, type View, viewOf, viewWithin } from './reading.ts'
 import { StoreSession } from './session.ts'
-import { allSource, allSourceIn, streamSource, streamSourceIn } from './sources.ts'
-import { createStream, readInfo, readMetadata, setMetadata } from './stream-metadata.ts'
-import { numberOf } from './stream-rows.ts'
+import { snapshotReader, snapshotWriter } from './snapshots.ts'
+import {
+  allSource,
+  allSourceWithin,
+  categorySource,
+  categorySourceWithin,
+  querySource,
+  querySourceWithin,
+  type SessionReading,
+  streamSource,
+  streamSourceWithin,
+  typeSource,
+  typeSourceWithin,
+} from './sources.ts'
+import {
+  createStream,
+  deleteStream,
+  restoreStream,
+  setMetadata,
+  setRetention,
+  tombstoneStream,
+  truncateBefore,
+} from './stream-changes.ts'
+import { readInfo, readMetadata, readState } from './stream-info.ts'
+import { linkRequest } from './stream-links.ts'
 import { userKeyReader, userKeyWriter } from './user-keys.ts'
 
 /** Lays the store over a transaction that writes. */
 export function storeTransaction(host: StoreHost, sessions: Sessions, tx: Transaction): StoreTransaction {
-  const session = sessions.get(tx) ?? new StoreSession(host, tx, 'read-snapshot')
+  const known = sessions.get(tx)
+  const session = known ?? new StoreSession(host, tx, { memory: 'read-snapshot', keepsEvents: true })
   sessions.set(tx, session)
+  const scene: SessionReading = { session, reading: readingWithin(session, host) }
   const stream = <E extends EventShape>(id: string): Stream<E, TransactionEvent<E>, undefined> =>
-    streamIn<E>(host, session, id)
+    streamWithin<E>(host, scene, id)
   return {
-    all: allSourceIn(session, readingIn(tx, host)),
+    all: allSourceWithin(scene),
+    ...sourcesWithin(scene),
     stream,
-    createStream: async <E extends EventShape>(id: string, { metadata = {} }: CreateStreamOptions = {}) => {
+    createStream: async <E extends EventShape>(id: string, options: CreateStreamOptions = {}) => {
       checkWritableStreamId(id)
-      await createStream(host, session, id, metadata)
+      await createStream({ host, session }, id, options)
       return stream<E>(id)
     },
+    append: async (appends, options = {}) => appendWithin(session, prepareMany(appends, options)),
     kv: userKeyWriter(tx, host.keys.user),
     afterCommit: (callback) =>
       tx.afterCommit((commit) => {
@@ -48,64 +76,112 @@ export function storeTransaction(host: StoreHost, sessions: Sessions, tx: Transa
 
 /** Lays the store over a transaction that only reads. */
 export function storeReadTransaction(host: StoreHost, tx: ReadTransaction): StoreReadTransaction {
-  const { keys } = host
+  const reading = readingIn(tx, host)
+  const view = viewOf(tx, host)
   return {
-    all: allSource(readingIn(tx, host)),
-    stream: <E extends EventShape>(id: string) => readonlyStream<E>(host, tx, id),
-    kv: userKeyReader(tx, keys.user),
+    all: allSource(reading),
+    ...indexedSources(reading),
+    stream: <E extends EventShape>(id: string) => readonlyStream<E>(reading, view, id),
+    kv: userKeyReader(tx, host.keys.user),
+  }
+}
+
+/** The sources that go through indexes. */
+export function indexedSources(reading: Reading): IndexedSources {
+  return {
+    category: <E extends EventShape>(category: string) =>
+      categorySource(reading, category) as EventSource<RecordedEvent<E>>,
+    eventType: <E extends EventShape>(type: string) =>
+      typeSource(reading, type) as EventSource<RecordedEvent<E>>,
+    query: <E extends EventShape>(query: Query) =>
+      querySource(reading, query) as EventSource<RecordedEvent<E>>,
+  }
+}
+
+function sourcesWithin(scene: SessionReading): TransactionSources {
+  return {
+    category: <E extends EventShape>(category: string) =>
+      categorySourceWithin(scene, category) as EventSource<TransactionEvent<E>>,
+    eventType: <E extends EventShape>(type: string) =>
+      typeSourceWithin(scene, type) as EventSource<TransactionEvent<E>>,
+    query: <E extends EventShape>(query: Query) =>
+      querySourceWithin(scene, query) as EventSource<TransactionEvent<E>>,
   }
 }
 
 function readonlyStream<E extends EventShape>(
-  host: StoreHost,
-  tx: ReadTransaction,
+  reading: Reading,
+  view: View,
   id: string,
 ): ReadonlyStream<E, RecordedEvent<E>> {
-  const { keys } = host
-  const source = streamSource(readingIn(tx, host), id)
+  const { tx, keys } = view
+  const source = streamSource(reading, id)
   return {
     id,
     read: source.read,
-    event: (version) => source.read({ from: version, to: version }).first(),
-    exists: async () => (await numberOf(tx, keys, id)) !== undefined,
-    info: () => readInfo(tx, host, id),
+    event: async (version: number) => eventIn(source, version),
+    exists: async () => (await readState(view, id)) === 'live',
+    info: () => readInfo(view, id),
     metadata: () => readMetadata(tx, keys, id),
+    snapshots: <S>(name: string, options: SnapshotOptions = {}) => snapshotReader<S>(view, id, name, options),
   } as ReadonlyStream<E, RecordedEvent<E>>
 }
 
-function streamIn<E extends EventShape>(
+function streamWithin<E extends EventShape>(
   host: StoreHost,
-  session: StoreSession,
+  scene: SessionReading,
   id: string,
 ): Stream<E, TransactionEvent<E>, undefined> {
-  const { keys } = host
-  const source = streamSourceIn(session, readingIn(session.tx, host), id)
-  return {
+  const { session } = scene
+  const changing = { host, session }
+  const view = viewWithin(session, host)
+  const source = streamSourceWithin(scene, id)
+  const stream: Stream<EventShape, TransactionEvent, undefined> = {
     id,
     read: source.read,
-    append: (events, options = {}) => appendIn(session, id, events, options),
-    event: (version) => source.read({ from: version, to: version }).first(),
-    exists: async () => (await session.stream(id)).exists,
-    info: () => readInfo(session.tx, host, id),
-    metadata: () => readMetadata(session.tx, keys, id),
-    setMetadata: async (patch) => {
-      checkWritableStreamId(id)
-      return setMetadata(host, session, id, patch)
+    append: async (events, options = {}) => one(await appendWithin(session, prepareOne(id, events, options))),
+    linkTo: async (event, options = {}) => {
+      const append = async () => session.appendWhenReady(await linkRequest(view, id, event, options))
+      return one((await session.inTurn(append)).map(pendingResultOf))
     },
-  } as Stream<E, TransactionEvent<E>, undefined>
+    event: async (version) => eventIn(source, version),
+    exists: async () => (await session.stream(id)).state === 'live',
+    info: () => readInfo(view, id),
+    metadata: () => readMetadata(session.tx, host.keys, id),
+    setMetadata: (patch) => changeOf(id, () => setMetadata(changing, id, patch)),
+    setRetention: (patch) => changeOf(id, () => setRetention(changing, id, patch)),
+    truncateBefore: (version) => changeOf(id, () => truncateBefore(changing, id, version)),
+    delete: (options = {}) => changeOf(id, () => deleteStream(changing, id, options)),
+    restore: () => changeOf(id, () => restoreStream(changing, id)),
+    tombstone: (options = {}) => changeOf(id, () => tombstoneStream(changing, id, options)),
+    snapshots: <S>(name: string, options: SnapshotOptions = {}) =>
+      snapshotWriter<S>(changing, view, id, name, options),
+  }
+  return stream as unknown as Stream<E, TransactionEvent<E>, undefined>
 }
 
-async function appendIn(
+function eventIn<R>(source: EventSource<R, StreamReadOptions>, version: number): Promise<R | undefined> {
+  checkVersion(version)
+  return source.read({ from: version, to: version }).first()
+}
+
+/** System streams are changed by what happens to others only. */
+async function changeOf<T>(id: string, change: () => Promise<T>): Promise<T> {
+  checkWritableStreamId(id)
+  return change()
+}
+
+async function appendWithin(
   session: StoreSession,
-  streamId: string,
-  events: NewEvent | readonly NewEvent[],
-  options: AppendOptions,
-): Promise<AppendResult<undefined>> {
-  checkAppendOptions(options)
-  const { expectedVersion = 'any' } = options
-  checkWritableStreamId(streamId)
-  checkExpectedVersion(expectedVersion)
-  const [appended] = await session.append([{ streamId, events: prepareEvents(events), expectedVersion }], [])
-  const { firstVersion, lastVersion, idempotent } = appended!
-  return { streamId, firstVersion, lastVersion, position: undefined, idempotent }
+  request: PreparedRequest,
+): Promise<readonly AppendResult<undefined>[]> {
+  // One whose fingerprint is still being computed keeps its place.
+  const appended = await (request instanceof Promise
+    ? session.inTurn(async () => session.appendWhenReady(await request))
+    : session.append(request))
+  return appended.map(pendingResultOf)
+}
+
+function one(results: readonly AppendResult<undefined>[]): AppendResult<undefined> {
+  return results[0]!
 }

@@ -1,4 +1,5 @@
-import type { EventStore, StoreReadTransaction, StoreTransaction, Stream } from './contract.ts'
+import type { EventStore, StoreReadTransaction, StoreTransaction } from './contract.ts'
+import type { Stream } from './contract-streams.ts'
 import type { NewEvent, PendingEvent, RecordedEvent } from './event.ts'
 
 /** What the types must infer, and what must not compile. Nothing here runs. */
@@ -145,6 +146,55 @@ async function untypedStreamsTakeAnyEvent(): Promise<void> {
   is<string>(await store.readTransact(async () => 'text'))
 }
 
+async function conditionsAreTyped(cart: Stream<CartEvent>): Promise<void> {
+  const query = { items: [{ types: ['ItemAdded'], tags: ['sku:a'] }] }
+  await cart.append(
+    { type: 'Abandoned' },
+    { failIfEventsMatch: { query, after: undefined }, expectedVersion: 'deleted' },
+  )
+  await cart.append({ type: 'Abandoned' }, { failIfEventsMatch: [{ query, after: 3n }], idempotencyKey: 'k' })
+  // @ts-expect-error a version is no position
+  await cart.append({ type: 'Abandoned' }, { failIfEventsMatch: { query, after: 3 } })
+  // @ts-expect-error a misspelt side of an item
+  await cart.append({ type: 'Abandoned' }, { failIfEventsMatch: { query: { items: [{ type: ['A'] }] } } })
+  await cart.setRetention({ maxCount: 3, maxAgeMs: null })
+  // @ts-expect-error a misspelt bound
+  await cart.setRetention({ maxAge: 3 })
+}
+
+async function indexesAreTyped(): Promise<void> {
+  for await (const event of store.eventType<CartEvent>('ItemAdded').read({ after: 3n, to: new Date() })) {
+    if (event.type === 'ItemAdded') is<number>(event.data.quantity)
+  }
+  // @ts-expect-error a type that is not among the events
+  store.eventType<CartEvent>('Other')
+  // @ts-expect-error a version is no position
+  store.category('cart').read({ after: 3 })
+  const first = await store
+    .query<CartEvent>({ items: [{ tags: ['a'] }] })
+    .read()
+    .first()
+  is<true>({} as Same<typeof first, RecordedEvent<CartEvent> | undefined>)
+  is<bigint | undefined>(first?.link?.position)
+}
+
+async function snapshotsAreTyped(cart: Stream<CartEvent>): Promise<void> {
+  const totals = cart.snapshots<{ readonly total: number }>('total', { schemaVersion: 2, keep: 3 })
+  await totals.save(1, { total: 3 })
+  // @ts-expect-error another state
+  await totals.save(1, { sum: 3 })
+  const found = await totals.closest(4)
+  is<number | undefined>(found?.state.total)
+}
+
+function readingIsAllInASnapshot(tx: StoreReadTransaction): void {
+  is<object>(tx.stream('s').snapshots('total').closest)
+  // @ts-expect-error a snapshot cannot be saved there
+  tx.stream('s').snapshots('total').save(1, {})
+  // @ts-expect-error nor can a stream be deleted
+  tx.stream('s').delete()
+}
+
 /** Named once each, as unused functions are errors. */
 export const checks: readonly unknown[] = [
   appendsAreTyped,
@@ -152,4 +202,8 @@ export const checks: readonly unknown[] = [
   positionsAreUnknownInTransactions,
   readTransactionsOnlyRead,
   untypedStreamsTakeAnyEvent,
+  conditionsAreTyped,
+  indexesAreTyped,
+  snapshotsAreTyped,
+  readingIsAllInASnapshot,
 ]

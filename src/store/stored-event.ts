@@ -1,7 +1,23 @@
 import { CorruptionError } from '../errors.ts'
 import { positionOf, timeOfPosition } from '../kv/stamp.ts'
-import type { JsonObject, JsonValue, PendingEvent, RecordedEvent } from './event.ts'
-import { KIND_BYTES, KIND_JSON, KIND_NONE, parseRecord, type RecordParts, tagBounds } from './record.ts'
+import type {
+  EventLink,
+  JsonObject,
+  JsonValue,
+  PendingEvent,
+  RecordedEvent,
+  TransactionEvent,
+} from './event.ts'
+import type { LinkTarget } from './prepared-event.ts'
+import {
+  KIND_BYTES,
+  KIND_JSON,
+  KIND_NONE,
+  linkTarget,
+  parseRecord,
+  type RecordParts,
+  tagBounds,
+} from './record.ts'
 import { decodeText } from './text.ts'
 import { TextMemo } from './text-memo.ts'
 import { formatUuid } from './uuid.ts'
@@ -29,6 +45,34 @@ export function isSystemEvent(event: RecordedEvent): boolean {
   return StoredEvent.isSystem(event as unknown as StoredEvent)
 }
 
+/** Number of the stream that an event is in. */
+export function streamNumberOf(event: TransactionEvent): number {
+  return StoredEvent.partsOf(event as unknown as StoredEvent).number
+}
+
+/** The stamp under which an event is stored; `undefined` for one that is just being appended. */
+export function stampOfEvent(event: TransactionEvent): Uint8Array | undefined {
+  return StoredEvent.stampOf(event as unknown as StoredEvent)
+}
+
+/** How long the record of an event is, in bytes. */
+export function recordBytesOf(event: RecordedEvent): number {
+  return StoredEvent.bytesOf(event as unknown as StoredEvent)
+}
+
+/** What an event points to, if it is a link. */
+export function linkTargetOf(event: TransactionEvent): LinkTarget | undefined {
+  return StoredEvent.linkTarget(event as unknown as StoredEvent)
+}
+
+/** An event that was found through a link. */
+export function foundThrough<Event extends TransactionEvent>(event: Event, link: TransactionEvent): Event {
+  return StoredEvent.found(
+    event as unknown as StoredEvent,
+    link as unknown as StoredEvent,
+  ) as unknown as Event
+}
+
 /** The 16 bytes of an event's id if the caller supplied it. */
 export function callerIdOf(event: RecordedEvent): Uint8Array | undefined {
   return StoredEvent.callerId(event as unknown as StoredEvent)
@@ -44,13 +88,20 @@ class StoredEvent {
   readonly #bytes: Uint8Array
   readonly #parts: RecordParts
   readonly #stamp: Uint8Array | undefined
+  readonly #foundThrough: StoredEvent | undefined
   #data: unknown
   #metadata: unknown
   #decoded = 0
   readonly type: string
   readonly version: number
 
-  constructor(bytes: Uint8Array, parts: RecordParts, stamp: Uint8Array | undefined) {
+  constructor(
+    bytes: Uint8Array,
+    parts: RecordParts,
+    stamp: Uint8Array | undefined,
+    foundThrough?: StoredEvent,
+  ) {
+    this.#foundThrough = foundThrough
     this.#bytes = bytes
     this.#parts = parts
     this.#stamp = stamp
@@ -60,6 +111,26 @@ class StoredEvent {
 
   static isSystem(event: StoredEvent): boolean {
     return event.#bytes[event.#parts.streamAt] === 0x24
+  }
+
+  static partsOf(event: StoredEvent): RecordParts {
+    return event.#parts
+  }
+
+  static stampOf(event: StoredEvent): Uint8Array | undefined {
+    return event.#stamp
+  }
+
+  static bytesOf(event: StoredEvent): number {
+    return event.#bytes.length
+  }
+
+  static linkTarget(event: StoredEvent): LinkTarget | undefined {
+    return event.#parts.isLink ? linkTarget(event.#bytes, event.#parts) : undefined
+  }
+
+  static found(event: StoredEvent, link: StoredEvent): StoredEvent {
+    return new StoredEvent(event.#bytes, event.#parts, event.#stamp, link)
   }
 
   static callerId(event: StoredEvent): Uint8Array | undefined {
@@ -74,6 +145,12 @@ class StoredEvent {
       if (event.#bytes[streamAt + at] !== streamId[at]) return false
     }
     return true
+  }
+
+  get link(): EventLink<bigint | undefined> | undefined {
+    if (this.#foundThrough === undefined) return undefined
+    const { id, streamId, version, position } = this.#foundThrough
+    return { id, streamId, version, position }
   }
 
   get id(): string {
@@ -107,7 +184,7 @@ class StoredEvent {
   get data(): unknown {
     if ((this.#decoded & 1) === 0) {
       const { dataKind, dataAt, dataEnd } = this.#parts
-      this.#data = this.#payload(dataKind, dataAt, dataEnd)
+      this.#data = this.#parts.isLink ? this.#place() : this.#payload(dataKind, dataAt, dataEnd)
       this.#decoded |= 1
     }
     return this.#data
@@ -123,7 +200,7 @@ class StoredEvent {
   }
 
   toJSON(): JsonObject {
-    const { position, tags } = this
+    const { position, tags, link } = this
     return {
       ...(position === undefined ? {} : { position: position.toString() }),
       streamId: this.streamId,
@@ -133,6 +210,7 @@ class StoredEvent {
       ...(this.time === undefined ? {} : { time: this.time.toISOString() }),
       ...(this.recordedAt === undefined ? {} : { recordedAt: this.recordedAt.toISOString() }),
       ...(tags.length === 0 ? {} : { tags }),
+      ...(link === undefined ? {} : { link: linkJson(link) }),
       ...jsonMember('metadata', this.metadata),
       ...jsonMember('data', this.data),
     }
@@ -140,8 +218,14 @@ class StoredEvent {
 
   /** What `console.log` shows in Node: the event, not its bytes. */
   [Symbol.for('nodejs.util.inspect.custom')](): object {
-    const { position, streamId, version, id, type, time, recordedAt, tags, metadata, data } = this
-    return { position, streamId, version, id, type, time, recordedAt, tags, metadata, data }
+    const { position, streamId, version, id, type, time, recordedAt, tags, metadata, data, link } = this
+    const event = { position, streamId, version, id, type, time, recordedAt, tags, metadata, data }
+    return link === undefined ? event : { ...event, link }
+  }
+
+  #place(): object {
+    const { streamId, version } = linkTarget(this.#bytes, this.#parts)
+    return { streamId, version }
   }
 
   #payload(kind: number, from: number, to: number): unknown {
@@ -156,6 +240,10 @@ class StoredEvent {
         throw new CorruptionError('A stored event has an unknown kind of payload', { kind })
     }
   }
+}
+
+function linkJson({ position, ...link }: EventLink<bigint | undefined>): JsonObject {
+  return { ...link, ...(position === undefined ? {} : { position: position.toString() }) }
 }
 
 function jsonMember(name: string, value: unknown): JsonObject {

@@ -2,7 +2,7 @@ import { CorruptionError } from '../errors.ts'
 import type { Reader } from '../kv/contract.ts'
 import { STAMP_BYTES } from '../kv/stamp.ts'
 import type { Keyspace } from './keyspace.ts'
-import { decodeNumber } from './small-values.ts'
+import { decodeNumber, encodeNumber, sealed, unsealed } from './small-values.ts'
 
 /** A row of a stream's index: where one of its events is. */
 export interface StreamRow {
@@ -12,8 +12,20 @@ export interface StreamRow {
 
 /** The number of a stream, or `undefined` if it was never created or written. */
 export async function numberOf(tx: Reader, keys: Keyspace, streamId: string): Promise<number | undefined> {
-  const row = await tx.get(keys.nameKey(streamId))
-  return row === undefined ? undefined : decodeNumber(row, 'The number of a stream')
+  const key = keys.nameKey(streamId)
+  const row = await tx.get(key)
+  return row === undefined ? undefined : decodeName(keys, key, row)
+}
+
+/** Encodes the row of a name. A wrong number would make a stream look empty, so it has a checksum. */
+export function encodeName(keys: Keyspace, key: Uint8Array, number: number): Uint8Array {
+  return sealed(keys.relative(key), encodeNumber(number))
+}
+
+/** Decodes the row of a name. @throws CorruptionError */
+export function decodeName(keys: Keyspace, key: Uint8Array, row: Uint8Array): number {
+  const what = (): string => `The number of stream ${JSON.stringify(keys.streamIdOfName(key))}`
+  return decodeNumber(unsealed(keys.relative(key), row, what), 'The number of a stream')
 }
 
 /** The last row of a stream, or `undefined` if it has no events. */
@@ -23,7 +35,17 @@ export async function headOf(tx: Reader, keys: Keyspace, number: number): Promis
     .toArray()
   return row === undefined
     ? undefined
-    : { version: keys.placeOfStreamKey(row.key).version, stamp: checkedStamp(row.value) }
+    : { version: versionIn(keys, number, row.key), stamp: checkedStamp(row.value) }
+}
+
+/** The version in a key of the stream with this number. @throws CorruptionError, which names the stream */
+export function versionIn(keys: Keyspace, number: number, key: Uint8Array): number {
+  try {
+    return keys.placeOfStreamKey(key).version
+  } catch (error) {
+    if (!(error instanceof CorruptionError)) throw error
+    throw new CorruptionError(`A key of stream number ${number} is damaged: ${error.message}`, { key })
+  }
 }
 
 /** Checks the stamp in a row. @throws CorruptionError */

@@ -2,7 +2,8 @@ import type { EventStore } from '../../src/store/contract.ts'
 
 /** The store that `docs/keyspace.md` shows byte by byte: one of everything that can be stored. */
 export async function writeExampleStore(store: EventStore): Promise<void> {
-  await store.stream('order-1').append([
+  const first = store.stream('order-1')
+  await first.append([
     { type: 'OrderPlaced' },
     {
       type: 'OrderPaid',
@@ -20,4 +21,11 @@ export async function writeExampleStore(store: EventStore): Promise<void> {
     tx.kv.set(['logo', 1], Uint8Array.of(0xca, 0xfe))
   })
   await store.stream('order-2').append({ type: 'Scan', data: new Uint8Array(70_000).fill(0x7a) })
+  await store.transact(async (tx) => {
+    await tx.stream('list').linkTo({ streamId: 'order-1', version: 2 })
+    await tx.stream('order-1').truncateBefore(2)
+    await tx.stream('order-1').snapshots('total').save(3, { euro: 22 })
+  })
+  await store.stream('order-3').append({ type: 'OrderPlaced' }, { idempotencyKey: 'request-9' })
+  await store.scavenge()
 }

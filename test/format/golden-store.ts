@@ -35,20 +35,51 @@ export async function writeGoldenStore(store: EventStore): Promise<void> {
     tx.kv.set(['logo', 1, [double(2), null]], Uint8Array.of(0xca, 0xfe))
   })
   await store.stream('account-7').setMetadata({ limit: null, colour: 'blue' })
+  await writeLives(store)
+}
+
+/** Streams that were deleted, brought back, truncated, scavenged and so on, and what else belongs to streams. */
+async function writeLives(store: EventStore): Promise<void> {
+  for (const id of ['gone', 'deleted', 'revived', 'cut', 'kept']) {
+    await store
+      .stream(id)
+      .append(Array.from({ length: 4 }, (_, at) => ({ type: 'Lived', tags: ['life'], data: at + 1 })))
+  }
+  await store.stream('gone').tombstone()
+  await store.stream('revived').delete()
+  await store.stream('revived').append({ type: 'Again' })
+  await store.stream('cut').truncateBefore(3)
+  await store.scavenge()
+  await store.stream('deleted').delete()
+  await store.stream('kept').setRetention({ maxCount: 3, maxAgeMs: 1_000_000_000_000_000 })
+  await store.stream('list').linkTo({ streamId: 'order-1', version: 2 })
+  await store.stream('kept').snapshots<{ sum: number }>('sum', { schemaVersion: 3 }).save(4, { sum: 10 })
+  await store.append([{ streamId: 'once', events: { type: 'Once' } }], { idempotencyKey: 'request-1' })
 }
 
 /** Expects everything that was written, and nothing else, as users see it. */
 export async function expectGoldenStore(store: EventStore): Promise<void> {
   expect((await store.check()).problems).toEqual([])
-  expect(await store.info()).toMatchObject({ format: 1, streams: 5, events: 137, systemEvents: 2 })
+  expect(await store.info()).toMatchObject({ format: 1, streams: 10, events: 145, systemEvents: 7 })
   expect(await streamsOf(store)).toEqual([
     '$$account-7 2',
+    '$$cut 1',
+    '$$deleted 1',
+    '$$gone 1',
+    '$$kept 1',
+    '$$revived 1',
     'Größe/日本語 😀 1',
     'account-7 1',
+    'cut 4',
+    'kept 4',
     'large 1',
+    'list 1',
     'long 130',
+    'once 1',
     'order-1 4',
+    'revived 5',
   ])
+  await expectLives(store)
   await expectOrder(store)
   await expectOtherEvents(store)
   expect(await store.stream('account-7').metadata()).toEqual({ owner: 'ada', colour: 'blue' })
@@ -56,6 +87,33 @@ export async function expectGoldenStore(store: EventStore): Promise<void> {
     [['logo', 1, [double(2), null]], Uint8Array.of(0xca, 0xfe)],
     [['open', 'order-1'], { since: '2024' }],
   ])
+}
+
+async function expectLives(store: EventStore): Promise<void> {
+  const lived = await store
+    .query({ items: [{ tags: ['life'] }] })
+    .read()
+    .toArray()
+  expect(lived.map(({ streamId, data }) => [streamId, data])).toEqual([
+    ['cut', 3],
+    ['cut', 4],
+    ['kept', 2],
+    ['kept', 3],
+    ['kept', 4],
+  ])
+  expect((await store.eventType('Again').read().toArray()).map(({ version }) => version)).toEqual([5])
+  expect((await store.category('order').read().toArray()).map(({ version }) => version)).toEqual([1, 2, 3, 4])
+  await expect(store.stream('gone').info()).rejects.toMatchObject({ code: 'stream-tombstoned' })
+  expect(await store.stream('deleted').info()).toMatchObject({
+    state: 'deleted',
+    version: 4,
+    firstVersion: 5,
+  })
+  expect(await store.stream('kept').info()).toMatchObject({ maxCount: 3, maxAgeMs: 1_000_000_000_000_000 })
+  const [linked] = await store.stream('list').read().toArray()
+  expect(linked).toMatchObject({ streamId: 'order-1', version: 2, link: { streamId: 'list', version: 1 } })
+  const snapshot = await store.stream('kept').snapshots('sum', { schemaVersion: 3 }).closest(4)
+  expect(snapshot).toMatchObject({ version: 4, state: { sum: 10 }, savedAt: new Date('2024-01-01') })
 }
 
 /** Expects that the store can be written on: that positions go up, and that what was recorded once is recognised. */
@@ -72,6 +130,12 @@ export async function expectGoldenStoreToGoOn(store: EventStore): Promise<void> 
   const { lastVersion, position } = await store.stream('order-1').append({ type: 'More' })
   expect(lastVersion).toBe(5)
   expect(position! > lastPosition!).toBe(true)
+  const again = [{ streamId: 'once', events: { type: 'Once' } }]
+  expect(await store.append(again, { idempotencyKey: 'request-1' })).toMatchObject([
+    { lastVersion: 1, idempotent: true },
+  ])
+  await store.stream('deleted').restore()
+  expect(await store.stream('deleted').read().toArray()).toHaveLength(4)
   const { lastVersion: newVersion } = await store.stream('new').append({ type: 'More' })
   expect(newVersion).toBe(1)
   expect((await store.check()).problems).toEqual([])
@@ -123,8 +187,8 @@ async function expectOtherEvents(store: EventStore): Promise<void> {
   expect(Buffer.from(large?.data as Uint8Array).equals(Buffer.alloc(200_000, 'z'))).toBe(true)
   const changes = await store.stream('$$account-7').read().toArray()
   expect(changes.map(({ type, data }) => [type, data])).toEqual([
-    ['$stream-created', { owner: 'ada', limit: 5 }],
-    ['$metadata-changed', { limit: null, colour: 'blue' }],
+    ['$stream-created', { metadata: { owner: 'ada', limit: 5 } }],
+    ['$metadata-changed', { metadata: { limit: null, colour: 'blue' } }],
   ])
 }
 
