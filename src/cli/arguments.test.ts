@@ -15,6 +15,7 @@ const SPECS = [
   { name: 'limit', value: 'N', about: '' },
   { name: 'tag', value: 'X', repeats: true, about: '' },
   { name: 'data', value: 'JSON', about: '' },
+  { name: 'expected-version', alias: 'expect', value: 'V', about: '' },
 ]
 
 describe('parseArguments()', () => {
@@ -44,6 +45,22 @@ describe('parseArguments()', () => {
     expect(() => parseArguments(['--limit'], SPECS)).toThrow('--limit needs a value: --limit N')
     expect(() => parseArguments(['--store', '--json'], SPECS)).toThrow('--store needs a value')
     expect(() => parseArguments(['--json=yes'], SPECS)).toThrow('--json takes no value')
+  })
+
+  test('takes the alias of an option for the option', () => {
+    const args = parseArguments(['--expect', '3'], SPECS)
+    expect(textOption(args, 'expected-version')).toBe('3')
+    expect(() => parseArguments(['--expect'], SPECS)).toThrow('--expected-version needs a value')
+  })
+
+  test('keeps the order in which options were given', () => {
+    const { given } = parseArguments(['--tag', 'a', '--json', 'x', '--limit=3', '--tag', 'b'], SPECS)
+    expect(given.map(({ name, value }) => [name, value])).toEqual([
+      ['tag', 'a'],
+      ['json', undefined],
+      ['limit', '3'],
+      ['tag', 'b'],
+    ])
   })
 
   test('knows -h', () => {

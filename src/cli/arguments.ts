@@ -5,6 +5,8 @@ import { didYouMean } from './suggest.ts'
 /** An option that a command knows. */
 export interface OptionSpec {
   readonly name: string
+  /** Another name for it, shorter to type. */
+  readonly alias?: string
   /** What its value is called in the help; an option without one is a flag. */
   readonly value?: string
   /** Whether it may be given several times; otherwise the last one counts. */
@@ -18,6 +20,14 @@ export interface Arguments {
   readonly positionals: readonly string[]
   readonly flags: ReadonlySet<string>
   readonly values: ReadonlyMap<string, readonly string[]>
+  /** Flags and values once more, in the order in which they were given. */
+  readonly given: readonly GivenOption[]
+}
+
+/** An option at its place; a flag has no value. */
+export interface GivenOption {
+  readonly name: string
+  readonly value: string | undefined
 }
 
 /** Options that every command has. */
@@ -38,17 +48,16 @@ export const COMMON_OPTIONS: readonly OptionSpec[] = [
  * @throws UsageError for an unknown option, a missing or an unexpected value
  */
 export function parseArguments(args: readonly string[], specs: readonly OptionSpec[]): Arguments {
-  const positionals: string[] = []
+  const tokens = tokensOf(args, specs)
+  const positionals = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []))
+  const given = tokens.flatMap((token) => (token.kind === 'option' ? [givenOption(token, specs)] : []))
   const flags = new Set<string>()
   const values = new Map<string, string[]>()
-  for (const token of tokensOf(args, specs)) {
-    if (token.kind === 'positional') positionals.push(token.value)
-    if (token.kind !== 'option') continue
-    const spec = knownOption(token.name, token.rawName, specs)
-    if (spec.value === undefined) flags.add(flagOf(spec, token.value))
-    else values.set(spec.name, [...(values.get(spec.name) ?? []), valueOfOption(spec, token)])
+  for (const { name, value } of given) {
+    if (value === undefined) flags.add(name)
+    else values.set(name, [...(values.get(name) ?? []), value])
   }
-  return { positionals, flags, values }
+  return { positionals, flags, values, given }
 }
 
 /** Finds the command's name, which is the first word that is neither an option nor an option's value. */
@@ -103,7 +112,9 @@ type Token = ReturnType<typeof tokensOf>[number]
 type OptionToken = Extract<Token, { kind: 'option' }>
 
 function tokensOf(args: readonly string[], specs: readonly OptionSpec[]) {
-  const options = specs.map(({ name, value }) => [name, { type: value === undefined ? 'boolean' : 'string' }])
+  const options = specs.flatMap(({ name, alias = name, value }) =>
+    [name, alias].map((word) => [word, { type: value === undefined ? 'boolean' : 'string' }]),
+  )
   return parseArgs({
     args: [...args],
     options: { ...Object.fromEntries(options), help: { type: 'boolean', short: 'h' } },
@@ -113,16 +124,18 @@ function tokensOf(args: readonly string[], specs: readonly OptionSpec[]) {
   }).tokens
 }
 
+function givenOption(token: OptionToken, specs: readonly OptionSpec[]): GivenOption {
+  const spec = knownOption(token.name, token.rawName, specs)
+  if (spec.value !== undefined) return { name: spec.name, value: valueOfOption(spec, token) }
+  if (token.value !== undefined) throw new UsageError(`--${spec.name} takes no value`)
+  return { name: spec.name, value: undefined }
+}
+
 function knownOption(name: string, rawName: string, specs: readonly OptionSpec[]): OptionSpec {
-  const spec = specs.find((candidate) => candidate.name === name)
+  const spec = specs.find((candidate) => candidate.name === name || candidate.alias === name)
   if (spec !== undefined) return spec
   const names = specs.map((candidate) => `--${candidate.name}`)
   throw new UsageError(`Unknown option ${rawName}${didYouMean(rawName, names)}`)
-}
-
-function flagOf(spec: OptionSpec, value: string | undefined): string {
-  if (value !== undefined) throw new UsageError(`--${spec.name} takes no value`)
-  return spec.name
 }
 
 /** An option's name where a value should be is a forgotten value; `--data=--x` says that it is meant. */

@@ -3,6 +3,8 @@ import { CommandError } from './errors.ts'
 
 const HINTS: Readonly<Record<string, string>> = {
   'store-not-found': 'name the folder of a store with --store or EVENTDB_STORE; append and import create one',
+  'index-missing':
+    'eventdb reindex --add builds an index, and without options goes on with one that was begun',
   'transaction-too-old': 'a smaller --batch takes less time for each transaction',
   'transaction-too-large': 'a smaller --batch makes smaller transactions',
   'commit-unknown': 'look whether it happened before doing it again; import finds out by itself',

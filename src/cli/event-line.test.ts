@@ -26,6 +26,16 @@ describe('formatEventLine()', () => {
     )
   })
 
+  test('writes the place of the link that led to the event', () => {
+    const link = { id: RECORDED.id, streamId: 'list', version: 9, position: 7n }
+    const line = formatEventLine({ ...RECORDED, link })
+    expect(JSON.parse(line)).toMatchObject({
+      stream: 'order-1',
+      link: { stream: 'list', id: RECORDED.id, position: '7', version: 9 },
+    })
+    expect(parseEventLine(line)).toEqual(parseEventLine(formatEventLine(RECORDED)))
+  })
+
   test('writes bytes in base64', () => {
     const line = formatEventLine({ ...RECORDED, data: new Uint8Array([0, 255]), tags: ['a'] })
     expect(JSON.parse(line)).toMatchObject({ data: { $base64: 'AP8=' }, tags: ['a'] })

@@ -1,4 +1,4 @@
-import type { JsonValue, NewEvent, RecordedEvent } from 'eventdb'
+import type { EventLink, JsonValue, NewEvent, RecordedEvent } from 'eventdb'
 import { parseInstant } from './instant.ts'
 import { fromPlainJson, toPlainJson } from './json-bytes.ts'
 import { didYouMean } from './suggest.ts'
@@ -13,7 +13,7 @@ export interface EventLine {
 
 type Fields = Readonly<Record<string, JsonValue>>
 
-const WRITTEN_BY_THE_STORE = ['recordedAt', 'position', 'version']
+const WRITTEN_BY_THE_STORE = ['recordedAt', 'position', 'version', 'link']
 const KNOWN_FIELDS = ['stream', 'type', 'data', 'metadata', 'id', 'time', 'tags', ...WRITTEN_BY_THE_STORE]
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
@@ -35,7 +35,12 @@ export function formatEventLine(event: RecordedEvent): string {
     position: String(event.position),
     version: event.version,
     tags: event.tags.length === 0 ? undefined : event.tags,
+    link: event.link === undefined ? undefined : linkFields(event.link),
   })
+}
+
+function linkFields({ streamId, id, position, version }: EventLink): object {
+  return { stream: streamId, id, position: String(position), version }
 }
 
 /** Writes stored events as NDJSON, each line ending in a newline. */
@@ -44,7 +49,7 @@ export function formatEventLines(events: readonly RecordedEvent[]): string {
 }
 
 /**
- * Reads one line of NDJSON. What only the store can say (`recordedAt`, `position`, `version`) makes no difference to the
+ * Reads one line of NDJSON. What only the store can say (`recordedAt`, `position`, `version`, `link`) makes no difference to the
  * event; limits of sizes and names are the store's to check.
  *
  * @throws RangeError with what is wrong with the line

@@ -38,6 +38,14 @@ test('EventTable shows position and stream for a read of everything', () => {
   )
 })
 
+test('EventTable shows an event at the place of the link that led to it, and where it comes from', () => {
+  const table = new EventTable({ ...plain, columns: 100, global: true })
+  const link = { id: '', streamId: 'list', version: 4, position: 9_000n }
+  expect(table.rows([eventOf(1, { link, tags: ['vip'] })])).toBe(
+    '    9000  2017-01-09 08:49:50  list          4  ItemAdded  {"sku":"tea"}  from cart-1 1 #vip\n',
+  )
+})
+
 test.each([200, 120, 80, 60])('EventTable keeps to a terminal of %i columns', (columns) => {
   const table = new EventTable({ ...plain, columns })
   const long = eventOf(1, {

@@ -76,6 +76,7 @@ export class EventTable {
   #data(event: RecordedEvent, room: number): string {
     const data = truncate(compact(event.data, room), room)
     const more = [
+      originText(event),
       event.metadata === undefined ? '' : compact(event.metadata, room),
       ...event.tags.map(tagText),
     ]
@@ -94,13 +95,13 @@ function columnsFor({ paint, global }: EventTableOptions): readonly Column[] {
   const position: Column = {
     title: 'position',
     right: true,
-    text: (event) => String(event.position),
+    text: (event) => String(placeOf(event).position),
     paint: (_, text) => paint.ink('number', text),
   }
   const version: Column = {
     title: 'version',
     right: true,
-    text: (event) => formatCount(event.version),
+    text: (event) => formatCount(placeOf(event).version),
     paint: (_, text) => (global ? paint.ink('dim', text) : paint.ink('number', text)),
   }
   const time: Column = {
@@ -110,7 +111,7 @@ function columnsFor({ paint, global }: EventTableOptions): readonly Column[] {
   }
   const stream: Column = {
     title: 'stream',
-    text: (event) => printable(event.streamId),
+    text: (event) => printable(placeOf(event).streamId),
     paint: (_, text) => paint.ink('stream', text),
   }
   const type: Column = {
@@ -126,6 +127,16 @@ function compact(value: unknown, room: number): string {
   if (value instanceof Uint8Array) return `<${formatCount(value.length)} bytes>`
   // Four times the room is enough for any width of characters, and keeps a large event from being measured whole.
   return printable(JSON.stringify(toPlainJson(value)).slice(0, room * 4))
+}
+
+/** Where an event was found, which is where a read goes on behind it. */
+function placeOf(event: RecordedEvent): Pick<RecordedEvent, 'position' | 'version' | 'streamId'> {
+  return event.link ?? event
+}
+
+/** Where an event is that was found through a link. */
+function originText(event: RecordedEvent): string {
+  return event.link === undefined ? '' : `from ${printable(event.streamId)} ${formatCount(event.version)}`
 }
 
 function tagText(tag: string): string {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { formatBytes, formatCount, formatCounted, formatDuration, formatTime } from './format.ts'
+import { formatBytes, formatCount, formatCounted, formatDuration, formatShare, formatTime } from './format.ts'
 
 test('formatCount() and formatCounted() keep thousands apart', () => {
   expect(formatCount(55_628)).toBe('55,628')
@@ -22,4 +22,11 @@ test('formatBytes() picks a unit', () => {
 
 test('formatTime() is brief, in UTC', () => {
   expect(formatTime(new Date('2017-01-09T08:49:50.123Z'))).toBe('2017-01-09 08:49:50')
+})
+
+test('formatShare() draws a bar that is full only at the end', () => {
+  expect(formatShare(0)).toBe('░░░░░░░░░░░░░░░░░░░░   0 %')
+  expect(formatShare(0.5)).toBe('██████████░░░░░░░░░░  50 %')
+  expect(formatShare(0.999)).toBe('███████████████████░  99 %')
+  expect(formatShare(1.2)).toBe('████████████████████ 100 %')
 })

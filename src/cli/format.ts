@@ -1,3 +1,5 @@
+import { PROGRESS_BAR_COLUMNS } from './limits.ts'
+
 const GROUPED = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
 
 /** Writes a count with its thousands apart: `55,628`. */
@@ -38,4 +40,12 @@ export function formatTime(time: Date): string {
     .toISOString()
     .replace('T', ' ')
     .replace(/\.\d+Z$/, '')
+}
+
+/** Draws how much is done, from 0 to 1: `██████████░░░░░░░░░░  50 %`. Says 100 % only of all. */
+export function formatShare(share: number): string {
+  const done = Math.min(1, Math.max(0, share))
+  const filled = Math.floor(done * PROGRESS_BAR_COLUMNS)
+  const bar = '█'.repeat(filled) + '░'.repeat(PROGRESS_BAR_COLUMNS - filled)
+  return `${bar} ${`${Math.floor(done * 100)}`.padStart(3)} %`
 }

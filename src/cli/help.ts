@@ -17,7 +17,7 @@ export function overview(commands: readonly Command[]): string {
     '',
     'eventdb COMMAND --help explains a command; eventdb --version prints the version.',
     'On a terminal the output is for people; elsewhere it is NDJSON, one JSON value a line.',
-    'Exit codes: 0, 1 for a failure, 2 for wrong usage.',
+    'Exit codes: 0, 1 for a failure, 2 for wrong usage, 130 for long work that Ctrl-C stopped.',
     '',
   ].join('\n')
 }
@@ -43,7 +43,10 @@ export function usageLine(command: Command): string {
 
 function optionLines(options: readonly OptionSpec[]): readonly string[] {
   return columns(
-    options.map(({ name, value, about }) => [`--${name}${value === undefined ? '' : ` ${value}`}`, about]),
+    options.map(({ name, alias, value, about }) => [
+      `--${name}${value === undefined ? '' : ` ${value}`}`,
+      alias === undefined ? about : `${about}; also --${alias}`,
+    ]),
   )
 }
 

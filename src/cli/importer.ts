@@ -13,6 +13,7 @@ import type { ImportState } from './import-summary.ts'
 import { isBlank, readLines, textOfLine } from './lines.ts'
 import type { Source } from './source.ts'
 import { lineSha256, SourceTrail } from './source-trail.ts'
+import { type TagField, withFieldTags } from './tag-field.ts'
 
 /** How to import. */
 export interface ImportOptions {
@@ -20,6 +21,8 @@ export interface ImportOptions {
   readonly batchEventsMax: number
   /** Whether to import from the first line on, as a source of its own. */
   readonly again: boolean
+  /** Fields that become tags, in addition to those that the record has. @default none */
+  readonly tagFields?: readonly TagField[]
   /** Ends the import after what was read so far is written. */
   readonly signal?: AbortSignal
   /** Called after every line. */
@@ -156,7 +159,8 @@ export class Importer implements ImportState {
   #add(bytes: Buffer): void {
     const line = this.#trail.lines
     try {
-      this.#batch.add({ ...parseEventLine(textOfLine(bytes)), line }, bytes.length)
+      const event = withFieldTags(parseEventLine(textOfLine(bytes)), this.#options.tagFields ?? [])
+      this.#batch.add({ ...event, line }, bytes.length)
     } catch (error) {
       throw error instanceof RangeError ? new LineError(line, error.message) : error
     }

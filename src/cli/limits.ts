@@ -18,3 +18,5 @@ export const PROGRESS_INTERVAL_MS: number = 100
 export const COLUMNS_DEFAULT: number = 80
 /** Widest column of a table but the last, as a part of the terminal's width. */
 export const COLUMN_SHARE_MAX: number = 1 / 3
+/** Length of a progress bar, in columns. */
+export const PROGRESS_BAR_COLUMNS: number = 20

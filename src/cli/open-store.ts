@@ -1,7 +1,14 @@
-import { type EventStore, openEventStore } from 'eventdb'
-import { textOption } from './arguments.ts'
+import { type EventStore, type OpenEventStoreOptions, openEventStore } from 'eventdb'
+import { type OptionSpec, textOption } from './arguments.ts'
 import type { Invocation } from './command.ts'
 import { UsageError } from './errors.ts'
+import { INDEX_NAMES, indexNames } from './index-names.ts'
+
+/** Which store to open, and how. */
+export interface StorePlace {
+  readonly folder: string
+  readonly options: OpenEventStoreOptions
+}
 
 /** The folder that `--store` or `EVENTDB_STORE` names. @throws UsageError if neither does */
 export function storeFolder({ args, env }: Pick<Invocation, 'args' | 'env'>): string {
@@ -16,7 +23,24 @@ export function withExistingStore<T>(
   invocation: Invocation,
   use: (store: EventStore) => Promise<T>,
 ): Promise<T> {
-  return withStore(storeFolder(invocation), false, use)
+  return withStore({ folder: storeFolder(invocation), options: { create: false } }, use)
+}
+
+/** What can be said of a store that a command makes. */
+export const NEW_STORE_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: 'indexes',
+    value: 'I,...',
+    about: `Indexes of a new store: some of ${INDEX_NAMES}, or none (default all)`,
+  },
+]
+
+/** What `withStoreToWrite` will open. To be asked before anything else is read or written. @throws UsageError */
+export function storeToWrite(invocation: Pick<Invocation, 'args' | 'env'>): StorePlace {
+  const names = textOption(invocation.args, 'indexes')
+  const indexes =
+    names === undefined ? {} : { indexes: names === 'none' ? [] : indexNames('indexes', [names]) }
+  return { folder: storeFolder(invocation), options: { create: true, ...indexes } }
 }
 
 /** Opens the store for `use`, creating it if there is none, and closes it afterwards. */
@@ -24,15 +48,14 @@ export function withStoreToWrite<T>(
   invocation: Invocation,
   use: (store: EventStore) => Promise<T>,
 ): Promise<T> {
-  return withStore(storeFolder(invocation), true, use)
+  return withStore(storeToWrite(invocation), use)
 }
 
 async function withStore<T>(
-  folder: string,
-  create: boolean,
+  { folder, options }: StorePlace,
   use: (store: EventStore) => Promise<T>,
 ): Promise<T> {
-  const store = await openEventStore(folder, { create })
+  const store = await openEventStore(folder, options)
   try {
     return await use(store)
   } finally {

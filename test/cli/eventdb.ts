@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { stripVTControlCharacters } from 'node:util'
 import { test as base, type TestAPI } from 'vitest'
 import { Output, type OutputStream } from '../../src/cli/output.ts'
 import { run } from '../../src/cli/run.ts'
@@ -78,12 +79,20 @@ export function spawned(args: readonly string[], options?: RunOptions): Promise<
   return start(args, options).finished
 }
 
+/** How to run the command line in this process. */
+export interface RunHereOptions extends RunOptions {
+  /** Width of the terminal that it finds itself on; none if left out. */
+  readonly columns?: number
+  /** Called whenever it writes to its standard error, as with each sign of progress. */
+  readonly onNote?: (text: string) => void
+}
+
 /** Runs the command line in this process, which takes a fiftieth of the time: everything but `main.ts`. */
 export async function eventdb(
   args: readonly string[],
-  { input = '', env = {}, columns }: RunOptions & { readonly columns?: number } = {},
+  { input = '', env = {}, columns, onNote }: RunHereOptions = {},
 ): Promise<Finished> {
-  const [stdout, stderr] = [collector(columns), collector(columns)]
+  const [stdout, stderr] = [collector(columns), collector(columns, onNote)]
   const code = await run(args, {
     stdin: Readable.from([Buffer.from(input ?? '')]),
     out: new Output(stdout, env),
@@ -94,16 +103,66 @@ export async function eventdb(
 }
 
 /** Standard output or error that remembers; a terminal if it has a width. */
-function collector(columns: number | undefined): OutputStream & { text(): string } {
+function collector(
+  columns: number | undefined,
+  onText: (text: string) => void = () => {},
+): OutputStream & { text(): string } {
   const chunks: Buffer[] = []
   const stream = new Writable({
-    write: (chunk, _, done) => {
+    write: (chunk: Buffer, _, done) => {
       chunks.push(chunk)
+      onText(chunk.toString())
       done()
     },
   })
   const terminal = columns === undefined ? {} : { isTTY: true, columns }
   return Object.assign(stream, terminal, { text: () => Buffer.concat(chunks).toString() })
+}
+
+/**
+ * Runs the command line in this process on a terminal, and presses Ctrl-C at the first sign of progress. Returns what it printed without
+ * the lines of progress.
+ */
+export async function interruptedEventdb(args: readonly string[]): Promise<Finished> {
+  let pressed = false
+  const onNote = (text: string): void => {
+    if (pressed || !text.startsWith('\r')) return
+    pressed = true
+    process.emit('SIGINT')
+  }
+  const finished = await eventdb(args, { columns: 80, env: { NO_COLOR: '1' }, onNote })
+  if (!pressed) throw new Error(`eventdb ${args.join(' ')} showed no progress`)
+  return { ...finished, stderr: stderrParts(finished).at(-1)! }
+}
+
+/** The lines of progress, one after the other, as a terminal would have shown them. */
+export function progressOf(finished: Finished): string[] {
+  return stderrParts(finished).slice(1, -1)
+}
+
+function stderrParts({ stderr }: Finished): string[] {
+  return stripVTControlCharacters(stderr).split('\r')
+}
+
+/** A store in a folder, with the events of {@link shopLines}. Returns its folder. */
+export async function shop(folder: string, events = 20, args: readonly string[] = []): Promise<string> {
+  const store = join(folder, 'shop')
+  const input = toLines(shopLines(events))
+  const imported = await eventdb(['import', '-', '--store', store, ...args], { input })
+  if (imported.code !== 0) throw new Error(imported.stderr)
+  return store
+}
+
+/** Runs a command that must not fail, and reads what it prints. */
+export async function printed<T = Record<string, unknown>>(args: readonly string[]): Promise<T[]> {
+  const { code, stdout, stderr } = await eventdb(args)
+  if (code !== 0 || stderr !== '') throw new Error(`eventdb ${args.join(' ')}: ${code}, ${stderr}`)
+  return parseLines<T>(stdout)
+}
+
+/** The numbers of events of {@link shopLines} that a command prints. */
+export async function numbers(args: readonly string[]): Promise<unknown[]> {
+  return (await printed<{ data: { number: number } }>(args)).map((event) => event.data.number)
 }
 
 /** Reads NDJSON. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { type EventStore, openEventStore, StoreNotFoundError } from 'eventdb'
 import { describe, expect } from 'vitest'
-import { eventdb, parseLines, shopLines, spawned, start, test, toLines } from './eventdb.ts'
+import { eventdb, parseLines, printed, shop, shopLines, spawned, start, test, toLines } from './eventdb.ts'
 
 async function numbersIn(store: string): Promise<unknown[]> {
   const { stdout } = await eventdb(['export', '--store', store])
@@ -164,6 +164,46 @@ describe('eventdb import', () => {
     expect(await numbersIn(folder)).toEqual(upTo(90))
   })
 
+  test('--tag-field makes tags of fields, once', async ({ folder }) => {
+    const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
+    const lines = toLines([
+      {
+        stream: 's',
+        type: 'T',
+        id: id(1),
+        metadata: { role: 'CLERK' },
+        data: { parts: ['a', 7] },
+        tags: ['own'],
+      },
+      { stream: 's', type: 'T', id: id(2), metadata: { role: null } },
+      { stream: 's', type: 'T', id: id(3) },
+    ])
+    const fields = ['--tag-field', 'metadata.role', '--tag-field', 'data.parts']
+    const importLines = (...more: string[]) =>
+      eventdb(['import', '-', '--store', folder, ...fields, ...more], { input: lines })
+    expect((await importLines()).code).toBe(0)
+    const tags = async () => (await printed(['read', 's', '--store', folder])).map((event) => event.tags)
+    expect(await tags()).toEqual([['own', 'parts:7', 'parts:a', 'role:CLERK'], undefined, undefined])
+    expect((await importLines()).stderr).toContain('nothing is new (lines 1 to 3 were imported before)')
+    expect((await importLines('--again')).stderr).toContain(
+      'nothing is new (3 events were in their streams already)',
+    )
+    expect(await tags()).toHaveLength(3)
+    expect(
+      await printed(['query', '--tag', 'role:CLERK', '--tag', 'parts:7', '--store', folder]),
+    ).toHaveLength(1)
+  })
+
+  test('--tag-field names the line of what cannot be a tag', async ({ folder }) => {
+    const input = toLines([...shopLines(2), { stream: 's', type: 'T', data: { number: { n: 3 } } }])
+    const { code, stderr } = await eventdb(['import', '-', '--tag-field', 'data.number', '--store', folder], {
+      input,
+    })
+    expect(code).toBe(1)
+    expect(stderr).toContain('eventdb: <stdin>:3: data.number holds an object, which cannot be a tag\n')
+    expect(await numbersIn(folder)).toEqual([])
+  })
+
   test('--json sums up for programs', async ({ folder }) => {
     const { stdout } = await eventdb(['import', '-', '--store', folder, '--json'], {
       input: toLines(shopLines(3)),
@@ -228,6 +268,32 @@ describe('eventdb export', () => {
     await eventdb(['export', '--all', '--store', store, '--out', `${out}.ndjson.gz`])
     expect(gunzipSync(await readFile(`${out}.ndjson.gz`)).toString()).toBe(all)
     expect((await readdir(folder)).toSorted()).toEqual(['out.ndjson', 'out.ndjson.gz', 'store'])
+  })
+
+  test('leaves links out, and says so', async ({ folder }) => {
+    const store = await shop(folder, 3)
+    await using open = await openEventStore(store)
+    for (const streamId of ['order-2', 'order-1']) await open.stream('list').linkTo({ streamId, version: 1 })
+    const all = await eventdb(['export', '--store', store])
+    expect(parseLines(all.stdout).map(({ stream }) => stream)).toEqual(['order-1', 'order-2', 'order-3'])
+    expect(all.stderr).toBe('2 links left out\n')
+    const out = join(folder, 'out.ndjson')
+    expect((await eventdb(['export', '--out', out, '--store', store])).stderr).toBe(
+      `${out}: 3 events exported; 2 links left out\n`,
+    )
+    expect((await eventdb(['import', out, '--store', store])).stderr).toContain('nothing is new')
+  })
+
+  test('does not have deleted streams, and refuses one by its name', async ({ folder }) => {
+    const store = await shop(folder, 3)
+    await eventdb(['delete', 'order-2', '--store', store])
+    expect(await numbersIn(store)).toEqual([1, 3])
+    expect(await eventdb(['export', 'order-2', '--store', store])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        'eventdb: Stream "order-2" is deleted\nhint: eventdb restore brings it back, unless it was scavenged\n',
+    })
   })
 
   test('--out to a place that cannot be written fails and says where', async ({ folder }) => {

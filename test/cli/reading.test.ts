@@ -1,31 +1,19 @@
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openEventStore } from 'eventdb'
 import { describe, expect } from 'vitest'
 import {
   COMMAND_LINE,
   eventdb,
+  numbers,
   parseLines,
-  shopLines,
+  printed,
+  shop,
   spawned,
   startProgram,
   test,
-  toLines,
 } from './eventdb.ts'
-
-async function shop(folder: string, events = 20): Promise<string> {
-  const store = join(folder, 'shop')
-  const imported = await eventdb(['import', '-', '--store', store], { input: toLines(shopLines(events)) })
-  expect(imported.code).toBe(0)
-  return store
-}
-
-async function numbers(args: readonly string[]): Promise<unknown[]> {
-  const { code, stdout, stderr } = await eventdb(args)
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-  return parseLines<{ data: { number: number } }>(stdout).map((event) => event.data.number)
-}
 
 describe('eventdb append', () => {
   test('writes an event with everything that can be said of it', async ({ folder }) => {
@@ -62,10 +50,49 @@ describe('eventdb append', () => {
     })
   })
 
+  test('is made once with an idempotency key', async ({ folder }) => {
+    const append = (...more: string[]) =>
+      eventdb(['append', 's', '--data', '7', '--idempotency-key', 'k', '--store', folder, ...more])
+    const [first] = parseLines((await append('--type', 'T')).stdout)
+    const second = await append('--type', 'T', '--expect', 'no-stream')
+    expect(parseLines(second.stdout)).toEqual([{ ...first, idempotent: true }])
+    expect(await append('--type', 'U')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'eventdb: The idempotency key "k" was used for another append\n',
+    })
+    expect((await printed(['read', 's', '--store', folder])).map(({ data }) => data)).toEqual([7])
+  })
+
+  test('can expect a deleted stream, which goes on with the next version', async ({ folder }) => {
+    const append = ['append', 's', '--type', 'T', '--store', folder]
+    await eventdb(append)
+    const early = await eventdb([...append, '--expect', 'deleted'])
+    expect(early).toMatchObject({ code: 1, stderr: expect.stringContaining('it is at version 1') })
+    await eventdb(['delete', 's', '--store', folder])
+    const late = await eventdb([...append, '--expect', 'deleted'])
+    expect(parseLines(late.stdout)).toMatchObject([{ version: 2 }])
+  })
+
+  test('makes a store with the indexes asked for, and refuses one that has others', async ({ folder }) => {
+    const append = (indexes: string) =>
+      eventdb(['append', 's', '--type', 'T', '--store', folder, '--indexes', indexes])
+    expect((await append('tag,category')).code).toBe(0)
+    expect((await append('category,tag')).code).toBe(0)
+    expect(await append('none')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^eventdb: The store has the indexes \[category,tag\], not \[\]/),
+    })
+    const [info] = parseLines((await eventdb(['info', '--store', folder])).stdout)
+    expect(info).toMatchObject({ indexes: ['category', 'tag'], events: 2 })
+  })
+
   test('takes the store from EVENTDB_STORE', async ({ folder }) => {
     const env = { EVENTDB_STORE: folder }
     expect((await eventdb(['append', 's', '--type', 'T'], { env })).code).toBe(0)
-    expect(parseLines((await eventdb(['streams'], { env })).stdout)).toEqual([{ stream: 's', version: 1 }])
+    expect(parseLines((await eventdb(['streams'], { env })).stdout)).toEqual([
+      { stream: 's', version: 1, state: 'live' },
+    ])
   })
 
   test('shows where an error comes from with --verbose, or EVENTDB_DEBUG', async ({ folder }) => {
@@ -161,14 +188,24 @@ describe('eventdb streams, info and check', () => {
     expect(report?.problems.length).toBeGreaterThan(0)
   })
 
-  test('reading commands make no store where there is none', async ({ folder }) => {
+  test('commands that need a store make no store where there is none', async ({ folder }) => {
     const missing = join(folder, 'none')
-    for (const args of [['read', '--all'], ['streams'], ['info'], ['check'], ['export']]) {
+    const onStream = ['delete', 'restore', 'metadata', 'tombstone --yes'].map((line) => [
+      ...line.split(' '),
+      's',
+    ])
+    const onStore = ['streams', 'info', 'check', 'export', 'scavenge', 'reindex'].map((name) => [name])
+    const others = [
+      ['read', '--all'],
+      ['query', '--type', 'T'],
+      ['backup', join(folder, 'copy')],
+    ]
+    for (const args of [...onStream, ...onStore, ...others]) {
       const { code, stdout, stderr } = await eventdb([...args, '--store', missing])
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
       expect(stderr).toMatch(/^eventdb: There is no event store in .*none\nhint: /)
     }
-    expect(existsSync(missing)).toBe(false)
+    expect(await readdir(folder)).toEqual([])
   })
 })
 

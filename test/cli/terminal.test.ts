@@ -25,7 +25,7 @@ describe('on a terminal', () => {
     )
     expect(await show('streams')).toBe('  version  stream\n        1  cart-1\n')
     expect(await show('info')).toMatch(
-      /^store {11}\/.*\nengine {10}sqlite, format \d+\nstreams {9}1\nevents {10}1\n/,
+      /^store {15}\/.*\nengine {14}sqlite, format \d+\nindexes {13}category, type, tag\ncategory separator {2}"-"\nstreams {13}1\nevents {14}1\n/,
     )
     expect(await show('check')).toMatch(/^No problems\. Looked at 1 event in 1 stream, \d+ rows\.\n$/)
   })

@@ -7,7 +7,7 @@ describe('eventdb', () => {
   test('--help lists every command', async () => {
     const { code, stdout, stderr } = await spawned(['--help'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    for (const { name, summary } of COMMANDS) expect(stdout).toContain(`${name.padEnd(7)}  ${summary}`)
+    for (const { name, summary } of COMMANDS) expect(stdout).toContain(`  ${name.padEnd(9)}  ${summary}\n`)
   })
 
   test('--version prints the version of the package', async () => {
@@ -56,6 +56,41 @@ describe('eventdb', () => {
       'eventdb: --batch takes a whole number from 1 to 5000',
     ],
     [['export', 'x', '--all', '--store', '/tmp'], 'eventdb: Give either a STREAM or --all'],
+    [
+      ['import', 'x', '--tag-field', 'dta.x', '--store', '/tmp'],
+      'eventdb: --tag-field dta.x: a record has no field',
+    ],
+    [
+      ['import', 'x', '--indexes', 'tags', '--store', '/tmp'],
+      'eventdb: --indexes takes category, type, tag, not',
+    ],
+    [['query', '--store', '/tmp'], 'eventdb: Which events? Give --type, --tag or --category'],
+    [['query', 'x', '--type', 'T', '--store', '/tmp'], 'eventdb: Unexpected argument "x"'],
+    [['query', '--type', 'T', '--or', '--store', '/tmp'], 'eventdb: --or stands between two alternatives'],
+    [
+      ['query', '--category', 'c', '--tag', 'x', '--store', '/tmp'],
+      'eventdb: Give either --category, or --type',
+    ],
+    [
+      ['query', '--type', 'T', '--after', 'y', '--store', '/tmp'],
+      'eventdb: --after takes a position or a time: ',
+    ],
+    [['delete', '--store', '/tmp'], 'eventdb: STREAM is missing'],
+    [
+      ['delete', 's', '--expect', 'x', '--store', '/tmp'],
+      'eventdb: --expected-version takes a version, any, ',
+    ],
+    [['restore', 's', 't', '--store', '/tmp'], 'eventdb: Unexpected argument "t"'],
+    [['tombstone', 's', '--store', '/tmp'], 'eventdb: This is for ever: "s" can then never be restored'],
+    [['metadata', '--store', '/tmp'], 'eventdb: STREAM is missing'],
+    [['metadata', 's', 'owner', '--store', '/tmp'], 'eventdb: "owner" is no key=value'],
+    [['metadata', 's', '--max-age', '7', '--store', '/tmp'], 'eventdb: --max-age: "7" is no duration'],
+    [['scavenge', 'x', '--store', '/tmp'], 'eventdb: Unexpected argument "x"'],
+    [
+      ['reindex', '--add', 'tags', '--store', '/tmp'],
+      'eventdb: --add takes category, type, tag, not "tags"; did you',
+    ],
+    [['backup', '--store', '/tmp'], 'eventdb: FOLDER is missing'],
   ]
   for (const [args, message] of wrong) {
     test(`${args.join(' ')} is wrong usage`, async () => {

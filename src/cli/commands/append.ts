@@ -1,13 +1,14 @@
 import { text as readText } from 'node:stream/consumers'
-import type { AppendResult, ExpectedVersion, JsonValue, NewEvent } from 'eventdb'
+import type { AppendResult, JsonValue, NewEvent } from 'eventdb'
 import { type Arguments, onePositional, textOption, textOptions } from '../arguments.ts'
 import type { Command, Invocation } from '../command.ts'
 import { UsageError } from '../errors.ts'
 import { isUuid } from '../event-line.ts'
+import { EXPECTED_VERSION_OPTION, expectedVersionOption } from '../expected-version.ts'
 import { formatCount } from '../format.ts'
 import { parseInstant } from '../instant.ts'
 import { fromPlainJson } from '../json-bytes.ts'
-import { storeFolder, withStoreToWrite } from '../open-store.ts'
+import { NEW_STORE_OPTIONS, storeToWrite, withStoreToWrite } from '../open-store.ts'
 import { printable } from '../text-width.ts'
 
 /** `eventdb append`: one event. */
@@ -29,11 +30,13 @@ Examples:
     { name: 'id', value: 'UUID', about: 'Its id; appending it again changes nothing (default: a new one)' },
     { name: 'time', value: 'TIME', about: 'When it happened, in ISO 8601 (default: now)' },
     { name: 'tag', value: 'X', repeats: true, about: 'A tag; may be repeated' },
+    EXPECTED_VERSION_OPTION,
     {
-      name: 'expected-version',
-      value: 'V',
-      about: 'A version, any, no-stream or stream-exists (default any); fails if the stream is not so',
+      name: 'idempotency-key',
+      value: 'KEY',
+      about: 'Appending the same with the same key changes nothing, for 7 days',
     },
+    ...NEW_STORE_OPTIONS,
   ],
   run: runAppend,
 }
@@ -41,11 +44,14 @@ Examples:
 async function runAppend(invocation: Invocation): Promise<number> {
   const { args, stdin, out, json } = invocation
   const streamId = onePositional(args, 'STREAM')
-  const expectedVersion = expectedVersionOf(textOption(args, 'expected-version') ?? 'any')
-  storeFolder(invocation)
+  const expectedVersion = expectedVersionOption(args)
+  const idempotencyKey = textOption(args, 'idempotency-key')
+  storeToWrite(invocation)
   const event = newEventOf(args, await dataOf(args, stdin))
   const result = await withStoreToWrite(invocation, (store) =>
-    store.stream(streamId).append(event, { expectedVersion }),
+    store
+      .stream(streamId)
+      .append(event, { expectedVersion, ...(idempotencyKey !== undefined && { idempotencyKey }) }),
   )
   await out.line(json ? jsonOf(result) : prettyOf(result, invocation))
   return 0
@@ -90,14 +96,6 @@ function timeOption(text: string | undefined): Date | undefined {
   } catch (error) {
     throw new UsageError(`--time: ${(error as RangeError).message}`)
   }
-}
-
-function expectedVersionOf(text: string): ExpectedVersion {
-  if (text === 'any' || text === 'no-stream' || text === 'stream-exists') return text
-  if (/^\d{1,15}$/.test(text)) return Number(text)
-  throw new UsageError(
-    `--expected-version takes a version, any, no-stream or stream-exists, not ${JSON.stringify(text)}`,
-  )
 }
 
 function jsonOf({ streamId, lastVersion, position, idempotent }: AppendResult): string {

@@ -1,9 +1,10 @@
-import type { CheckProblem, CheckReport } from 'eventdb'
+import type { CheckProblem, CheckReport, EventStore } from 'eventdb'
 import { positionalsUpTo } from '../arguments.ts'
 import type { Command, Invocation } from '../command.ts'
-import { formatCounted } from '../format.ts'
+import { formatCount, formatCounted } from '../format.ts'
+import { INTERRUPTED } from '../interruption.ts'
+import { longWork } from '../long-work.ts'
 import { withExistingStore } from '../open-store.ts'
-import { ProgressLine } from '../progress-line.ts'
 import { printable } from '../text-width.ts'
 
 /** `eventdb check`: whether everything that is stored is as it should be. */
@@ -16,21 +17,32 @@ Looks at every row: checksums, the versions of every stream, every index. Report
 problem, and repairs nothing. The store may be in use meanwhile. Exit code 1 if there is
 a problem.`,
   options: [],
-  run: async (invocation) => {
+  run: (invocation) => {
     positionalsUpTo(invocation.args, 0)
-    const report = await withExistingStore(invocation, async (store) => {
-      const line = new ProgressLine(invocation.err)
-      try {
-        return await store.check({
-          onProgress: (rows) => line.update(() => `${formatCounted(rows, 'row')} checked`),
-        })
-      } finally {
-        line.clear()
-      }
-    })
-    await invocation.out.write(invocation.json ? jsonOf(report) : pretty(report, invocation))
-    return report.problems.length === 0 ? 0 : 1
+    return withExistingStore(invocation, (store) => checkStore(store, invocation))
   },
+}
+
+async function checkStore(store: EventStore, invocation: Invocation): Promise<number> {
+  const { out, err, json } = invocation
+  const started = performance.now()
+  const { interrupted, result } = await longWork(err, ({ signal, line }) =>
+    store.check({
+      signal,
+      onProgress: (rows) => line.update(() => progressOf(rows, performance.now() - started)),
+    }),
+  )
+  if (interrupted) {
+    err.note('interrupted: what is left was not looked at\n')
+    return INTERRUPTED
+  }
+  await out.write(json ? jsonOf(result) : pretty(result, invocation))
+  return result.problems.length === 0 ? 0 : 1
+}
+
+function progressOf(rows: number, elapsedMs: number): string {
+  const checked = `${formatCounted(rows, 'row')} checked`
+  return elapsedMs < 1 ? checked : `${checked}  ${formatCount((rows / elapsedMs) * 1_000)}/s`
 }
 
 function jsonOf(report: CheckReport): string {

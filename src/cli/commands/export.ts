@@ -1,9 +1,10 @@
-import { type EventRead, type EventStore, type RecordedEvent, StreamNotFoundError } from 'eventdb'
+import type { EventRead, EventStore, RecordedEvent } from 'eventdb'
 import { positionalsUpTo, textOption } from '../arguments.ts'
 import type { Command, Invocation } from '../command.ts'
 import { UsageError } from '../errors.ts'
 import { formatEventLines } from '../event-line.ts'
 import { formatCounted } from '../format.ts'
+import { mustBeThere } from '../must-be-there.ts'
 import { withExistingStore } from '../open-store.ts'
 import { ProgressLine } from '../progress-line.ts'
 import { printable } from '../text-width.ts'
@@ -16,7 +17,8 @@ export const exportCommand: Command = {
   summary: 'Export events as NDJSON',
   details: `
 Everything, or one stream; one event a line, in a form that import reads. Bytes are
-written as { "$base64": "…" }.
+written as { "$base64": "…" }. Deleted streams and hidden events are not there; links are
+left out, as the events that they point to may have other versions where they are imported.
 
 Examples:
   eventdb export --store shop | gzip > shop.ndjson.gz
@@ -45,29 +47,50 @@ async function exportFrom(
   streamId: string | undefined,
   { args, out, err }: Invocation,
 ): Promise<void> {
-  const stream = streamId === undefined ? undefined : store.stream(streamId)
-  if (stream !== undefined && !(await stream.exists())) throw new StreamNotFoundError(stream.id)
-  const events = (stream ?? store.all).read()
+  if (streamId !== undefined) await mustBeThere(store, streamId)
+  const events = (streamId === undefined ? store.all : store.stream(streamId)).read()
   const path = textOption(args, 'out')
+  const tally: Tally = { events: 0, links: 0 }
   if (path === undefined) {
-    for await (const batch of events.batches()) await out.write(formatEventLines(batch))
+    for await (const page of pagesOf(events, tally)) await out.write(page)
+    if (tally.links > 0) err.note(`${leftOut(tally)}\n`)
     return
   }
-  const count = await exportToFile(events, path, new ProgressLine(err))
-  err.note(`${printable(path)}: ${formatCounted(count, 'event')} exported\n`)
+  await exportToFile(events, path, tally, new ProgressLine(err))
+  const rest = tally.links === 0 ? '' : `; ${leftOut(tally)}`
+  err.note(`${printable(path)}: ${formatCounted(tally.events, 'event')} exported${rest}\n`)
+}
+
+/** What was written, and what was not. */
+interface Tally {
+  events: number
+  links: number
+}
+
+/** The lines of events. What was found through a link is at its own place, too, or not in this stream. */
+async function* pagesOf(events: EventRead<RecordedEvent>, tally: Tally): AsyncGenerator<string> {
+  for await (const batch of events.batches()) {
+    const own = batch.filter(({ link }) => link === undefined)
+    tally.events += own.length
+    tally.links += batch.length - own.length
+    if (own.length > 0) yield formatEventLines(own)
+  }
+}
+
+function leftOut({ links }: Tally): string {
+  return `${formatCounted(links, 'link')} left out`
 }
 
 async function exportToFile(
   events: EventRead<RecordedEvent>,
   path: string,
+  tally: Tally,
   line: ProgressLine,
-): Promise<number> {
-  let count = 0
+): Promise<void> {
   async function* pages(): AsyncGenerator<string> {
-    for await (const batch of events.batches()) {
-      yield formatEventLines(batch)
-      count += batch.length
-      line.update(() => formatCounted(count, 'event'))
+    for await (const page of pagesOf(events, tally)) {
+      yield page
+      line.update(() => formatCounted(tally.events, 'event'))
     }
   }
   try {
@@ -75,5 +98,4 @@ async function exportToFile(
   } finally {
     line.clear()
   }
-  return count
 }

@@ -1,26 +1,26 @@
 import type { EventStore } from 'eventdb'
-import { integerOption, onePositional } from '../arguments.ts'
+import { integerOption, onePositional, textOptions } from '../arguments.ts'
 import type { Command, Invocation } from '../command.ts'
 import { formatImportProgress } from '../import-progress.ts'
 import { formatImportSummary, type ImportState, importFailure } from '../import-summary.ts'
-import { Importer } from '../importer.ts'
+import { Importer, type ImportOptions } from '../importer.ts'
+import { INTERRUPTED, interruption } from '../interruption.ts'
 import { BATCH_EVENTS_DEFAULT, BATCH_EVENTS_MAX } from '../limits.ts'
-import { storeFolder, withStoreToWrite } from '../open-store.ts'
+import { NEW_STORE_OPTIONS, storeToWrite, withStoreToWrite } from '../open-store.ts'
 import { ProgressLine } from '../progress-line.ts'
 import { openSource, type Source } from '../source.ts'
+import { parseTagField } from '../tag-field.ts'
 import { printable } from '../text-width.ts'
-
-const INTERRUPTED = 130
 
 /** `eventdb import`: NDJSON into the store. */
 export const importCommand: Command = {
   name: 'import',
-  form: 'FILE|- [--batch N] [--again]',
+  form: 'FILE|- [--tag-field PATH]... [options]',
   summary: 'Import events from NDJSON, plain or gzipped',
   details: `
 One event a line, as a JSON object: stream and type, and if wanted data, metadata,
 id (a UUID), time (ISO 8601 with its zone) and tags. What export writes is accepted:
-recordedAt and position are ignored, version helps to recognise the event, and
+recordedAt, position and link are ignored, version helps to recognise the event, and
 { "$base64": "…" } as data or metadata stands for bytes. Blank lines are ignored,
 unknown fields refused. - reads standard input.
 
@@ -32,9 +32,14 @@ stopped, imports only what is new in a file that has grown, and changes nothing 
 file that is imported already. Events with an id that their stream has already are
 skipped. Ctrl-C stops after what was read so far.
 
+--tag-field makes tags of what a field holds: metadata.role gives role:SUPERVISOR, for an
+array a tag for each element, for nothing or null none. Give it again when you go on with
+an import; events that are imported already keep the tags that they have.
+
 Examples:
   eventdb import orders.ndjson.gz --store shop
-  curl -s https://example.org/orders.ndjson | eventdb import - --store shop`,
+  curl -s https://example.org/orders.ndjson | eventdb import - --store shop
+  eventdb import orders.ndjson --tag-field metadata.role --tag-field data.customer --store shop`,
   options: [
     {
       name: 'batch',
@@ -45,6 +50,13 @@ Examples:
       name: 'again',
       about: 'Import from line 1 as a new source; leave it out to go on with an interrupted one',
     },
+    {
+      name: 'tag-field',
+      value: 'PATH',
+      repeats: true,
+      about: 'Tag events with what this field holds, as in metadata.role; may be repeated',
+    },
+    ...NEW_STORE_OPTIONS,
   ],
   run: runImport,
 }
@@ -53,11 +65,12 @@ async function runImport(invocation: Invocation): Promise<number> {
   const path = onePositional(invocation.args, 'FILE (or - for standard input)')
   const batchEventsMax =
     integerOption(invocation.args, 'batch', { min: 1, max: BATCH_EVENTS_MAX }) ?? BATCH_EVENTS_DEFAULT
-  storeFolder(invocation)
+  const tagFields = textOptions(invocation.args, 'tag-field').map(parseTagField)
+  storeToWrite(invocation)
   const source = await openSource(path, invocation.stdin)
   try {
     return await withStoreToWrite(invocation, (store) =>
-      importInto(store, source, batchEventsMax, invocation),
+      importInto(store, source, { batchEventsMax, tagFields }, invocation),
     )
   } finally {
     source.stop()
@@ -67,16 +80,16 @@ async function runImport(invocation: Invocation): Promise<number> {
 async function importInto(
   store: EventStore,
   source: Source,
-  batchEventsMax: number,
+  options: Pick<ImportOptions, 'batchEventsMax' | 'tagFields'>,
   { args, out, err }: Invocation,
 ): Promise<number> {
   const again = args.flags.has('again')
-  const interrupt = interruption(source)
+  const interrupt = interruption(() => source.stop())
   const { signal } = interrupt
   const line = new ProgressLine(err)
   const show = progressOf(source, line)
   const onProgress = (): void => show(importer)
-  const importer = new Importer(store, source, { batchEventsMax, again, signal, onProgress })
+  const importer = new Importer(store, source, { ...options, again, signal, onProgress })
   const started = performance.now()
   try {
     await importer.run()
@@ -92,17 +105,6 @@ async function importInto(
     await out.line(JSON.stringify({ ...stateOf(importer), interrupted: signal.aborted }))
   err.note(`${printable(formatImportSummary(importer, end))}\n`)
   return signal.aborted ? INTERRUPTED : 0
-}
-
-/** Turns the first Ctrl-C into a signal; the second one ends the process as usual. */
-function interruption(source: Source): { readonly signal: AbortSignal; end(): void } {
-  const controller = new AbortController()
-  const onInterrupt = (): void => {
-    controller.abort()
-    source.stop()
-  }
-  process.once('SIGINT', onInterrupt)
-  return { signal: controller.signal, end: () => process.off('SIGINT', onInterrupt) }
 }
 
 function progressOf(source: Source, line: ProgressLine): (importer: Importer) => void {

@@ -1,8 +1,9 @@
-import { readdir, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { StoreInfo } from 'eventdb'
 import { positionalsUpTo } from '../arguments.ts'
 import type { Command, Invocation } from '../command.ts'
+import { type Field, formatFields } from '../fields.ts'
+import { folderBytes } from '../folder-bytes.ts'
 import { formatBytes, formatCount, formatTime } from '../format.ts'
 import { storeFolder, withExistingStore } from '../open-store.ts'
 import { printable } from '../text-width.ts'
@@ -18,7 +19,7 @@ export const info: Command = {
     positionalsUpTo(invocation.args, 0)
     const found = await withExistingStore(invocation, (store) => store.info())
     const folder = resolve(storeFolder(invocation))
-    const bytes = await bytesIn(folder)
+    const bytes = await folderBytes(folder)
     await invocation.out.write(
       invocation.json ? jsonOf(found, folder, bytes) : pretty(found, folder, bytes, invocation),
     )
@@ -32,9 +33,11 @@ function jsonOf(found: StoreInfo, folder: string, bytes: number): string {
 }
 
 function pretty(found: StoreInfo, folder: string, bytes: number, { out }: Invocation): string {
-  const rows: readonly (readonly [string, string])[] = [
+  const fields: readonly Field[] = [
     ['store', printable(folder)],
     ['engine', `${found.engine}, format ${found.format}`],
+    ['indexes', found.indexes.join(', ') || 'none'],
+    ['category separator', printable(JSON.stringify(found.categorySeparator))],
     ['streams', formatCount(found.streams)],
     ['events', formatCount(found.events)],
     ['system events', formatCount(found.systemEvents)],
@@ -43,24 +46,9 @@ function pretty(found: StoreInfo, folder: string, bytes: number, { out }: Invoca
     ['last recorded', timeOf(found.lastRecordedAt)],
     ['on disk', formatBytes(bytes)],
   ]
-  const width = Math.max(...rows.map(([name]) => name.length))
-  return rows.map(([name, value]) => `${out.paint.ink('dim', name.padEnd(width))}  ${value}\n`).join('')
+  return formatFields(fields, out.paint)
 }
 
 function timeOf(time: Date | undefined): string {
   return time === undefined ? '–' : `${formatTime(time)} UTC`
-}
-
-/** Size of the files in a folder. A file may go while we look: an engine removes its log when it is closed. */
-async function bytesIn(folder: string): Promise<number> {
-  const names = await readdir(folder)
-  const sizes = await Promise.all(
-    names.map((name) =>
-      stat(join(folder, name)).then(
-        (file) => (file.isFile() ? file.size : 0),
-        () => 0,
-      ),
-    ),
-  )
-  return sizes.reduce((sum, size) => sum + size, 0)
 }
