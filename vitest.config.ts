@@ -6,7 +6,7 @@ const shared = {
   execArgv: ['--conditions=eventdb-source'],
 }
 
-/** Two tiers: `fast` runs within `npm run check`; `npm test` adds `full`, the tests that kill real processes. */
+/** Two tiers: `fast` runs within `npm run check`; `npm test` adds `full`: the store's laws on all engines and compositions, and real processes. */
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/closing-line.ts'],
@@ -29,7 +29,7 @@ export default defineConfig({
           ...shared,
           name: 'full',
           testTimeout: 600_000,
-          include: ['test/{crash,processes,real-input,package}/**/*.test.ts'],
+          include: ['test/{compositions,crash,processes,real-input,package}/**/*.test.ts'],
         },
       },
     ],

@@ -5,6 +5,9 @@ import type { OpenEventStoreOptions } from '../store/open-event-store.ts'
 import { seededRandom, simulatedRuntime } from './simulated-runtime.ts'
 import { allReadLaws } from './store/all-read-laws.ts'
 import { appendLaws } from './store/append-laws.ts'
+import { boundaryExampleLaws } from './store/boundary-example-laws.ts'
+import { boundaryLaws } from './store/boundary-laws.ts'
+import { boundaryRaceLaws } from './store/boundary-race-laws.ts'
 import { caughtFailureLaws } from './store/caught-failure-laws.ts'
 import { checkLaws } from './store/check-laws.ts'
 import { closeLaws } from './store/close-laws.ts'
@@ -14,21 +17,42 @@ import { enumerationLaws } from './store/enumeration-laws.ts'
 import { eventIdLaws } from './store/event-id-laws.ts'
 import { eventLaws } from './store/event-laws.ts'
 import { expectedVersionLaws } from './store/expected-version-laws.ts'
+import { idempotencyExpiryLaws } from './store/idempotency-expiry-laws.ts'
+import { idempotencyKeyLaws } from './store/idempotency-key-laws.ts'
 import { idempotencyLaws } from './store/idempotency-laws.ts'
+import { indexLaws } from './store/index-laws.ts'
+import { indexPagingLaws } from './store/index-paging-laws.ts'
 import { jsonLaws } from './store/json-laws.ts'
 import type { SimulatedStoreScene, StoreLawOptions, StoreLaws, StoreScene } from './store/laws.ts'
+import { lifecycleConflictLaws } from './store/lifecycle-conflict-laws.ts'
+import { lifecycleLaws } from './store/lifecycle-laws.ts'
+import { linkLaws } from './store/link-laws.ts'
+import { linkTargetLaws } from './store/link-target-laws.ts'
 import { metadataLaws } from './store/metadata-laws.ts'
+import { missingIndexLaws } from './store/missing-index-laws.ts'
 import { multiAppendLaws } from './store/multi-append-laws.ts'
 import { nameLaws } from './store/name-laws.ts'
 import { ownKeyLaws } from './store/own-key-laws.ts'
 import { pagingLaws } from './store/paging-laws.ts'
+import { queryLaws } from './store/query-laws.ts'
+import { reindexLaws } from './store/reindex-laws.ts'
+import { reindexRaceLaws } from './store/reindex-race-laws.ts'
+import { retentionLaws } from './store/retention-laws.ts'
+import { scanLaws } from './store/scan-laws.ts'
+import { scavengeLaws } from './store/scavenge-laws.ts'
 import { sizeLaws } from './store/size-laws.ts'
+import { snapshotLaws } from './store/snapshot-laws.ts'
+import { snapshotLifeLaws } from './store/snapshot-life-laws.ts'
 import { streamReadLaws } from './store/stream-read-laws.ts'
+import { streamStateLaws } from './store/stream-state-laws.ts'
 import { timeLaws } from './store/time-laws.ts'
 import { transactionLaws } from './store/transaction-laws.ts'
 
 /** How the suite wants a store to be opened. `openEventStore` takes the same options. */
-export type StoreOpenOptions = Pick<OpenEventStoreOptions, 'runtime' | 'eventBytesMax'>
+export type StoreOpenOptions = Pick<
+  OpenEventStoreOptions,
+  'runtime' | 'eventBytesMax' | 'indexes' | 'categorySeparator'
+>
 
 /** A fresh, empty event store, and what the suite can do with it. */
 export interface StoreFixture {
@@ -71,21 +95,42 @@ export function storeConformance(options: StoreConformanceOptions): void {
   timeLaws(laws)
   eventIdLaws(laws)
   idempotencyLaws(laws)
+  idempotencyKeyLaws(laws)
+  idempotencyExpiryLaws(laws)
   concurrencyLaws(laws)
   streamReadLaws(laws)
   allReadLaws(laws)
   pagingLaws(laws)
+  indexLaws(laws)
+  queryLaws(laws)
+  scanLaws(laws)
+  indexPagingLaws(laws)
+  missingIndexLaws(laws)
+  boundaryLaws(laws)
+  boundaryRaceLaws(laws)
+  boundaryExampleLaws(laws)
+  linkLaws(laws)
+  linkTargetLaws(laws)
+  reindexLaws(laws)
+  reindexRaceLaws(laws)
   eventLaws(laws)
   sizeLaws(laws)
   nameLaws(laws)
   jsonLaws(laws)
   metadataLaws(laws)
+  lifecycleLaws(laws)
+  lifecycleConflictLaws(laws)
+  streamStateLaws(laws)
+  retentionLaws(laws)
+  scavengeLaws(laws)
   transactionLaws(laws)
   ownKeyLaws(laws)
   conflictLaws(laws)
   caughtFailureLaws(laws)
   enumerationLaws(laws)
   checkLaws(laws)
+  snapshotLaws(laws)
+  snapshotLifeLaws(laws)
   closeLaws(laws)
 }
 

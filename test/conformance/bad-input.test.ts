@@ -62,7 +62,11 @@ describe.each(ENGINES)('openEventStore() with %s', (engine) => {
       assert.ok(error instanceof FormatError, error.stack)
       assert.equal(error.code, 'format-unknown')
       assert.deepEqual(error.details.found, found)
-      assert.deepEqual(error.details.supported, { format: 1, features: [] })
+      assert.deepEqual(error.details.supported, {
+        format: 1,
+        features: [],
+        indexes: ['category', 'type', 'tag'],
+      })
     }
   })
 

@@ -4,7 +4,7 @@ import type { KeyValueStore } from 'eventdb/kv'
 import { openLmdb } from 'eventdb/lmdb'
 import { openMemory } from 'eventdb/memory'
 import { openSqlite } from 'eventdb/sqlite'
-import { type StoreFixture, type StoreOpenOptions, seededRandom, storeConformance } from 'eventdb/testing'
+import { storeConformance } from 'eventdb/testing'
 import { describe, test } from 'vitest'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -18,36 +18,6 @@ describe('memory', () => {
   })
 })
 
-for (const engine of ['sqlite', 'lmdb'] as const) {
-  describe(engine, () => {
-    storeConformance({
-      test,
-      open: async (options) => {
-        const folder = await temporaryFolder()
-        return reopenable(() => openEventStore(folder.path, { ...options, engine }), folder.remove)
-      },
-    })
-  })
-}
-
-describe('memory, with random gaps between positions', () => {
-  const random = seededRandom(1)
-  storeConformance({
-    test,
-    open: async (options) => {
-      const kv = await openMemory({ ...options, positionGap: () => Math.floor(random() * 1_000) })
-      return reopenable(
-        () => openEventStore(kv, options),
-        () => kv.close(),
-      )
-    },
-  })
-})
-
-describe('one of two stores in a memory store', () => {
-  storeConformance({ test, open: async (options) => besideAnother(options, await openMemory(options)) })
-})
-
 const openers: Readonly<Record<string, (folder: string) => Promise<KeyValueStore>>> = {
   memory: () => openMemory(),
   SQLite: (folder) => openSqlite(folder),
@@ -56,7 +26,7 @@ const openers: Readonly<Record<string, (folder: string) => Promise<KeyValueStore
 
 const LARGEST = 16 * 1_024 * 1_024
 /** What the record of an event of type `A` in stream `s` takes besides its data. */
-const OVERHEAD = 27
+const OVERHEAD = 28
 
 for (const engine of ['memory', 'sqlite', 'lmdb'] as const) {
   test(`append() on ${engine} takes an event of 16 MiB, and refuses one more byte`, async () => {
@@ -110,45 +80,6 @@ test.for(Object.entries(openers))(
     await other.stream('s').append({ type: 'A' }, { expectedVersion: 1 })
   },
 )
-
-async function reopenable(
-  open: () => Promise<EventStore>,
-  remove: () => Promise<void>,
-): Promise<StoreFixture> {
-  let store = await open()
-  return {
-    store,
-    reopen: async () => {
-      await store.close()
-      store = await open()
-      return store
-    },
-    dispose: async () => {
-      await store.close()
-      await remove()
-    },
-  }
-}
-
-/** A store in a directory, beside another one that must not notice anything. */
-async function besideAnother(options: StoreOpenOptions, kv: KeyValueStore): Promise<StoreFixture> {
-  const neighbour = await openIn(kv, 'neighbour', {})
-  await neighbour.stream('s').append({ type: 'Neighbour', data: 1 })
-  const directory = await kv.createOrOpenDirectory(['apps', 'store'])
-  const fixture = await reopenable(
-    () => openEventStore(kv, { ...options, directory }),
-    async () => {
-      const events = await neighbour.all.read({ system: true }).toArray()
-      assert.deepEqual(
-        events.map(({ type }) => type),
-        ['Neighbour'],
-      )
-      assert.deepEqual((await neighbour.check()).problems, [])
-      await kv.close()
-    },
-  )
-  return { ...fixture, directory }
-}
 
 async function openIn(kv: KeyValueStore, name: string, options: OpenEventStoreOptions): Promise<EventStore> {
   return openEventStore(kv, { ...options, directory: await kv.createOrOpenDirectory(['apps', name]) })

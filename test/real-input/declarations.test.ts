@@ -1,13 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect } from 'vitest'
 import { eventdb, parseLines, spawned, test } from '../cli/eventdb.ts'
-
-/** Expense declarations of a university (BPI Challenge 2020); lies beside the repository, not in it. */
-const LOG = fileURLToPath(new URL('../../../shared/data/expense-declarations.ndjson.gz', import.meta.url))
+import { DECLARATIONS as LOG } from './declarations.ts'
 
 const EVENTS = 55_628
 const STREAMS = 10_357

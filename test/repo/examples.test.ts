@@ -18,6 +18,14 @@ const KEY_LINES: Readonly<Record<string, readonly string[]>> = {
     'to pack order-2: {"item":"kettle"}',
     'check every event is as it was written',
   ],
+  'courses.ts': [
+    'algebra has two places: 2 of 4 got one',
+    'the others heard: the course is full',
+    'with four places: subscribed, subscribed, was subscribed already, was subscribed already',
+    'ada takes botany: subscribed',
+    'ada takes chemistry: too many courses',
+    "ada's courses: course:algebra, course:botany",
+  ],
   'founding.ts': ['123 has version 1: Greeted {"text":"Hello"}', 'The directories are: foo'],
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { AllReadOptions, EventStore } from '../../store/contract.ts'
+import type { EventStore } from '../../store/contract.ts'
+import type { AllReadOptions } from '../../store/contract-reading.ts'
 import type { SimulatedRuntime } from '../simulated-runtime.ts'
 import { counted, dataOf, failureOf, numbers, type StoreLaws } from './laws.ts'
 import { assertReads, expectedRead, randomOptions } from './stream-read-laws.ts'

@@ -21,6 +21,14 @@ const FAILURES: Readonly<Record<string, (tx: StoreTransaction) => unknown>> = {
       { type: 'A', id: uuidOf(8) },
       { type: 'A', id: uuidOf(1) },
     ]),
+  'idempotency-conflict of a key': async (tx) => {
+    await tx.stream('a').append([], { idempotencyKey: 'key' })
+    await tx.stream('new').append(counted(1), { idempotencyKey: 'key' })
+  },
+  'append-condition-failed': (tx) =>
+    tx.stream('new').append(counted(2), { idempotencyKey: 'free', failIfEventsMatch: { query: {} } }),
+  'stream-not-found in a snapshot': (tx) => tx.stream('new').snapshots('x').save(0, 1),
+  'invalid-argument in a snapshot': (tx) => tx.stream('a').snapshots('x').save(9, 1),
   unserializable: (tx) => tx.stream('new').append([{ type: 'A' }, { type: 'A', data: 1n }]),
   'invalid-argument': (tx) => tx.stream('new').append([{ type: 'A' }, { type: '' }]),
   'stream-exists': (tx) => tx.createStream('a', { metadata: { x: 1 } }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { WrongExpectedVersionError } from '../../errors.ts'
-import type { AppendResult } from '../../store/contract.ts'
+import type { AppendResult } from '../../store/contract-appending.ts'
 import { assertAscending } from './append-laws.ts'
 import { counted, dataIn, numbers, refuses, type StoreLaws } from './laws.ts'
 

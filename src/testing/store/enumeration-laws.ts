@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { EventStore, StreamEntry, StreamsOptions } from '../../store/contract.ts'
+import type { EventStore } from '../../store/contract.ts'
+import type { StreamEntry, StreamsOptions } from '../../store/contract-streams.ts'
 import { counted, failureOf, numbers, type StoreLaws } from './laws.ts'
 
 const PARTS = ['a', 'b', 'é', '漢', '😀', '\uffff', '-', '\u0001']
@@ -80,6 +81,8 @@ export function enumerationLaws({ law, simulatedLaw }: StoreLaws): void {
       assert.deepEqual(await store.info(), {
         engine,
         format: 1,
+        indexes: ['category', 'type', 'tag'],
+        categorySeparator: '-',
         streams: 0,
         events: 0,
         systemEvents: 0,
@@ -96,6 +99,8 @@ export function enumerationLaws({ law, simulatedLaw }: StoreLaws): void {
       assert.deepEqual(await store.info(), {
         engine,
         format: 1,
+        indexes: ['category', 'type', 'tag'],
+        categorySeparator: '-',
         streams: 3,
         events: 5,
         systemEvents: 2,
@@ -120,7 +125,7 @@ function expectedList(
   { prefix = '', after, limit }: StreamsOptions,
 ): StreamEntry[] {
   return all
-    .map(([streamId, version]) => ({ streamId, version }))
+    .map(([streamId, version]) => ({ streamId, state: 'live' as const, version }))
     .filter(({ streamId }) => streamId.startsWith(prefix))
     .filter(({ streamId }) => after === undefined || compareBytes(streamId, after) > 0)
     .toSorted((a, b) => compareBytes(a.streamId, b.streamId))

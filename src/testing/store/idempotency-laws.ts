@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict'
-import type { EventStore, ExpectedVersion } from '../../store/contract.ts'
+import type { EventStore } from '../../store/contract.ts'
+import type { ExpectedVersion } from '../../store/contract-appending.ts'
 import type { NewEvent } from '../../store/event.ts'
 import { counted, dataIn, everythingIn, numbers, refuses, type StoreLaws, uuidOf } from './laws.ts'
 
-const EXPECTATIONS: readonly ExpectedVersion[] = ['any', 'no-stream', 'stream-exists', 0, 1, 3, 5, 99]
+const EXPECTATIONS: readonly ExpectedVersion[] = [
+  'any',
+  'no-stream',
+  'stream-exists',
+  'deleted',
+  0,
+  1,
+  3,
+  5,
+  99,
+]
 
 /** Appending again: recognised by the ids that the caller supplied, for ever. */
 export function idempotencyLaws({ law }: StoreLaws): void {
@@ -26,6 +37,47 @@ export function idempotencyLaws({ law }: StoreLaws): void {
     },
     { needs: 'reopen' },
   )
+
+  law('append() recognises what is hidden, as long as it is not scavenged', async ({ store }) => {
+    const stream = store.stream('s')
+    const original = await stream.append(withIds(1, 2, 3))
+    for (const hide of [
+      () => stream.setRetention({ maxCount: 1 }),
+      () => stream.truncateBefore(4),
+      () => stream.delete(),
+      () => stream.append(counted(1)),
+      () => stream.delete(),
+      () => stream.restore(),
+      () => stream.tombstone(),
+    ]) {
+      await hide()
+      await sameAgain(store, original)
+    }
+  })
+
+  law('append() of ids that were scavenged is a new append', async ({ store }) => {
+    const stream = store.stream('s')
+    await stream.append(withIds(1, 2, 3))
+    await stream.truncateBefore(3)
+    await store.scavenge()
+    const error = await refuses(store, 'idempotency-conflict', () => stream.append(withIds(1, 2, 3)))
+    assert.deepEqual(error.details, { streamId: 's', recordedIds: [uuidOf(3)] })
+    const again = await stream.append(withIds(1, 2), { expectedVersion: 3 })
+    assert.deepEqual([again.idempotent, again.firstVersion, again.lastVersion], [false, 4, 5])
+    assert.deepEqual(await dataIn(store, 's'), [3, 1, 2])
+    assert.equal((await stream.append(withIds(1, 2))).position, again.position)
+  })
+
+  law('append() of ids that were scavenged from a deleted stream revives it', async ({ store }) => {
+    const [deleted, gone] = [store.stream('deleted'), store.stream('gone')]
+    for (const stream of [deleted, gone]) await stream.append(withIds(1, 2, 3))
+    await deleted.delete()
+    await gone.tombstone()
+    await store.scavenge()
+    const again = await deleted.append(withIds(1, 2, 3), { expectedVersion: 'deleted' })
+    assert.deepEqual([again.idempotent, again.firstVersion, again.lastVersion], [false, 4, 6])
+    await refuses(store, 'wrong-expected-version', () => gone.append(withIds(1, 2, 3)))
+  })
 
   law(
     'append() recognises a part that was appended together, or what was appended one by one',
@@ -79,6 +131,13 @@ export function idempotencyLaws({ law }: StoreLaws): void {
     await refuses(store, 'idempotency-conflict', () =>
       store.stream('s').append([{ type: 'A' }, ...withIds(1)]),
     )
+  })
+
+  law('append() of ids that are in another stream is a new append', async ({ store }) => {
+    await store.stream('s').append(withIds(1, 2, 3))
+    const other = await store.stream('t').append(withIds(3, 1), { expectedVersion: 'no-stream' })
+    assert.deepEqual([other.idempotent, other.lastVersion], [false, 2])
+    await refuses(store, 'idempotency-conflict', () => store.stream('t').append(withIds(1, 3)))
   })
 
   law('append() of events without ids is never taken for a repetition', async ({ store }) => {
@@ -182,7 +241,10 @@ async function sameAgain(
   for (const expectedVersion of EXPECTATIONS) {
     const again = await store.stream('s').append(withIds(1, 2, 3), { expectedVersion })
     assert.deepEqual(again, { ...original, idempotent: true }, String(expectedVersion))
-    const [among] = await store.append([{ streamId: 's', events: withIds(1, 2, 3), expectedVersion }])
+    const [among] = await store.append([{ streamId: 's', events: withIds(1, 2, 3), expectedVersion }], {
+      conditions: [{ streamId: 'other', expectedVersion: 7 }],
+      failIfEventsMatch: { query: {} },
+    })
     assert.deepEqual(among, { ...original, idempotent: true })
   }
   assert.equal(await everythingIn(store), before)

@@ -30,7 +30,7 @@ export interface StoreLawOptions {
   /** Whether the law breaks the store on purpose, so that `check()` has to find problems afterwards. @default false */
   readonly damages?: boolean
   /** How to open the store. */
-  readonly open?: Pick<OpenEventStoreOptions, 'eventBytesMax'>
+  readonly open?: Pick<OpenEventStoreOptions, 'eventBytesMax' | 'indexes' | 'categorySeparator'>
 }
 
 /** How the files of this folder state their laws. */

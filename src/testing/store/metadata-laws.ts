@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { STREAM_METADATA_BYTES_MAX } from '../../limits.ts'
-import type { MetadataPatch } from '../../store/contract.ts'
+import type { MetadataPatch } from '../../store/contract-streams.ts'
 import type { JsonObject } from '../../store/event.ts'
 import { counted, dataOf, numbers, refuses, type StoreLaws } from './laws.ts'
 
@@ -100,9 +100,9 @@ export function metadataLaws({ law, simulatedLaw }: StoreLaws): void {
       assert.deepEqual(
         events.map(({ type, data, version }) => [type, data, version]),
         [
-          ['$stream-created', { a: 1 }, 1],
-          ['$metadata-changed', { b: 2 }, 2],
-          ['$metadata-changed', { a: null }, 3],
+          ['$stream-created', { metadata: { a: 1 } }, 1],
+          ['$metadata-changed', { metadata: { b: 2 } }, 2],
+          ['$metadata-changed', { metadata: { a: null } }, 3],
         ],
       )
       assert.deepEqual(await stream.metadata(), { b: 2 })

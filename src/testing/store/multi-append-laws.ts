@@ -75,10 +75,10 @@ export function multiAppendLaws({ law }: StoreLaws): void {
       )
       assert.deepEqual(error.details, {
         violations: [
-          { streamId: 'live', expected: 2, actual: 3, exists: true },
-          { streamId: 'other', expected: 'stream-exists', actual: 0, exists: false },
-          { streamId: 'created', expected: 'no-stream', actual: 0, exists: true },
-          { streamId: 'missing', expected: 5, actual: 0, exists: false },
+          { kind: 'stream', streamId: 'live', expected: 2, actual: 3, state: 'live' },
+          { kind: 'stream', streamId: 'other', expected: 'stream-exists', actual: 0, state: 'none' },
+          { kind: 'stream', streamId: 'created', expected: 'no-stream', actual: 0, state: 'live' },
+          { kind: 'stream', streamId: 'missing', expected: 5, actual: 0, state: 'none' },
         ],
       })
     },

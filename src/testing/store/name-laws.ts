@@ -91,6 +91,12 @@ export function nameLaws({ law }: StoreLaws): void {
         () => store.transact((tx) => tx.stream(id).append({ type: 'A' })),
         () => store.transact((tx) => tx.createStream(id)),
         () => store.transact((tx) => tx.stream(id).setMetadata({ b: 1 })),
+        () => store.stream(id).setRetention({ maxCount: 1 }),
+        () => store.stream(id).truncateBefore(1),
+        () => store.stream(id).delete(),
+        () => store.stream(id).restore(),
+        () => store.stream(id).tombstone(),
+        () => store.transact((tx) => tx.stream(id).delete()),
       ]
       for (const write of writes) await refuses(store, 'invalid-argument', write, id)
     }

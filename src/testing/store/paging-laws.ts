@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { READ_PAGE_EVENTS, READ_PAGE_EVENTS_FIRST } from '../../limits.ts'
 import type { EventStore } from '../../store/contract.ts'
+import type { Query } from '../../store/contract-reading.ts'
 import { counted, dataOf, nextTurn, numbers, type StoreLaws } from './laws.ts'
 
 const BOUNDARY = READ_PAGE_EVENTS_FIRST + READ_PAGE_EVENTS
@@ -12,7 +13,7 @@ export function pagingLaws({ law }: StoreLaws): void {
     law(`read() sees each of ${count} events once, in both directions`, async ({ store }) => {
       await store.stream('s').append(counted(count))
       const [up, down] = [numbers(1, count), numbers(1, count).reverse()]
-      for (const source of [store.stream('s'), store.all]) {
+      for (const source of Object.values(SOURCES).map((of) => of(store))) {
         assert.deepEqual(await dataOf(source.read()), up)
         assert.deepEqual(await dataOf(source.read({ direction: 'backwards' })), down)
         assert.deepEqual(await dataOf(source.read({ limit: count - 1 })), up.slice(0, -1))
@@ -20,15 +21,16 @@ export function pagingLaws({ law }: StoreLaws): void {
       }
       const inTransaction = await store.transact(async (tx) => {
         await tx.stream('s').append(counted(2, count + 1))
-        return [await dataOf(tx.stream('s').read()), await dataOf(tx.all.read())]
+        const sources = [tx.stream('s'), tx.all, tx.category('s'), tx.eventType('Counted'), tx.query(MEANT)]
+        return Promise.all(sources.map((source) => dataOf(source.read())))
       })
-      assert.deepEqual(inTransaction, [numbers(1, count + 2), numbers(1, count + 2)])
+      for (const data of inTransaction) assert.deepEqual(data, numbers(1, count + 2))
     })
   }
 
   law('batches() gives many events at a time', async ({ store }) => {
     await store.stream('s').append(counted(1_100))
-    for (const source of [store.stream('s'), store.all]) {
+    for (const source of Object.values(SOURCES).map((of) => of(store))) {
       const sizes: number[] = []
       for await (const batch of source.read().batches()) sizes.push(batch.length)
       assert.ok(sizes.length <= 5, `batches of ${sizes}`)
@@ -110,9 +112,15 @@ export function pagingLaws({ law }: StoreLaws): void {
   )
 }
 
+const MEANT: Query = { items: [{ types: ['Counted', 'A'] }, { types: ['Counted'] }] }
+
 const SOURCES: Readonly<Record<string, (store: EventStore) => Pick<EventStore['all'], 'read'>>> = {
   'all.read()': (store) => store.all,
   'stream.read()': (store) => ({
-    read: (options) => store.stream('s').read(options?.direction ? { direction: options.direction } : {}),
+    read: ({ direction, limit } = {}) =>
+      store.stream('s').read({ ...(direction && { direction }), ...(limit !== undefined && { limit }) }),
   }),
+  'category.read()': (store) => store.category('s'),
+  'eventType.read()': (store) => store.eventType('Counted'),
+  'query.read()': (store) => store.query(MEANT),
 }

@@ -6,7 +6,7 @@ import { Keyspace } from '../../store/keyspace.ts'
 import { counted, numbers, refuses, type StoreLaws } from './laws.ts'
 
 /** What the record of an event of type `A` in stream `s` takes besides its data, up to version 127. */
-const OVERHEAD = 27
+const OVERHEAD = 28
 const EVENT_BYTES_MAX = 1_000
 const MIB = 1_024 * 1_024
 

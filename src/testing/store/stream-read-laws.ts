@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { EventRead, ReadOptions, StreamReadOptions } from '../../store/contract.ts'
+import type { EventRead, ReadOptions, StreamReadOptions } from '../../store/contract-reading.ts'
 import { counted, dataOf, failureOf, numbers, type StoreLaws } from './laws.ts'
 
 const EVENTS = 150

@@ -103,7 +103,9 @@ export function transactionLaws({ law }: StoreLaws): void {
       })
       await assert.rejects(stream.append(counted(1), { expectedVersion: 'no-stream' }), {
         code: 'wrong-expected-version',
-        details: { violations: [{ streamId: 's', expected: 'no-stream', actual: 3, exists: true }] },
+        details: {
+          violations: [{ kind: 'stream', streamId: 's', expected: 'no-stream', actual: 3, state: 'live' }],
+        },
       })
     })
     assert.deepEqual(await dataIn(store, 's'), [1, 2, 3])
