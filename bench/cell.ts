@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { eventSource, randomOf } from './events.ts'
+import { measured, type Seen } from './measured.ts'
 import type { OpenProgram, Program } from './program.ts'
 import { eventdbOn } from './programs/eventdb.ts'
 import { fileByHand } from './programs/file-by-hand.ts'
@@ -27,17 +26,6 @@ export type Work =
     }
   | { readonly kind: 'read-log'; readonly touch: boolean }
   | { readonly kind: 'read-streams'; readonly touch: boolean; readonly streams: number }
-
-/** What was seen. */
-export interface Seen {
-  readonly eventsPerSecond: number
-  /** Processor time of all threads, in microseconds for each event. */
-  readonly cpuMicroseconds: number
-  /** 99th percentile of the event loop's delay, in milliseconds. */
-  readonly loopDelayMs: number
-  /** Peak of the process's anonymous memory, in MiB. */
-  readonly rssAnonMib: number
-}
 
 /** How many streams random appends are spread over. */
 const STREAMS = 20_000
@@ -126,38 +114,6 @@ async function readStreams(program: Program, streams: number, touch: boolean): P
   for (let read = 0; read < streams; read += 1)
     events += await program.readStream(`stream-${Math.floor(random() * STREAMS)}`, touch)
   return events
-}
-
-async function measured(work: () => Promise<number>): Promise<Seen> {
-  globalThis.gc?.()
-  const delay = monitorEventLoopDelay({ resolution: 1 })
-  let peak = rssAnonMib()
-  const sampler = setInterval(() => {
-    peak = Math.max(peak, rssAnonMib())
-  }, 20)
-  delay.enable()
-  const began = performance.now()
-  const cpu = process.cpuUsage()
-  const events = await work()
-  const { user, system } = process.cpuUsage(cpu)
-  const seconds = (performance.now() - began) / 1_000
-  delay.disable()
-  clearInterval(sampler)
-  return {
-    eventsPerSecond: events / seconds,
-    cpuMicroseconds: (user + system) / events,
-    loopDelayMs: delay.percentile(99) / 1e6,
-    rssAnonMib: Math.max(peak, rssAnonMib()),
-  }
-}
-
-/** Anonymous memory of this process; 0 where the system does not tell. Mapped files are the page cache's, not ours. */
-function rssAnonMib(): number {
-  try {
-    return Number(/RssAnon:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0) / 1_024
-  } catch {
-    return 0
-  }
 }
 
 await main()

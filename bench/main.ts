@@ -1,10 +1,12 @@
-import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { Cell, Seen, Work } from './cell.ts'
-import { median, printRow, printTitle, type Row } from './table.ts'
+import type { Cell, Work } from './cell.ts'
+import { measureFeatures } from './features.ts'
+import type { Seen } from './measured.ts'
+import { inProcess, medians } from './processes.ts'
+import { printRow, printTitle, type Row } from './table.ts'
 
 /**
  * Compares the event store with the best programs that we could write by hand for the same engine, rows, bytes and durability. Everything is
@@ -13,20 +15,24 @@ import { median, printRow, printTitle, type Row } from './table.ts'
  */
 const HELP = `Usage: npm run bench -- [options]
 
+  --features             what each feature costs, eventdb beside itself, instead of the comparison with other programs
   --engine sqlite|lmdb   only this engine (default: both)
   --only TEXT            only measurements whose name contains TEXT
   --rounds N             how often each measurement is made; medians are shown (default 3)
   --quick                one round, less work, a store of 100,000 events instead of a million
+  --events N             a large store of N events; all work shrinks with it: to see whether everything runs
   --folder DIR           where to put the stores (default: the system's folder for temporary files)
   --json                 one line of JSON for each measurement
 `
 
 const { values: options } = parseArgs({
   options: {
+    features: { type: 'boolean', default: false },
     engine: { type: 'string' },
     only: { type: 'string', default: '' },
     rounds: { type: 'string', default: '3' },
     quick: { type: 'boolean', default: false },
+    events: { type: 'string' },
     folder: { type: 'string', default: tmpdir() },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -34,8 +40,8 @@ const { values: options } = parseArgs({
 })
 
 const rounds = options.quick ? 1 : Number(options.rounds)
-const scale = options.quick ? 0.25 : 1
-const builtEvents = options.quick ? 100_000 : 1_000_000
+const builtEvents = Number(options.events ?? (options.quick ? 100_000 : 1_000_000))
+const scale = options.events !== undefined ? Math.min(1, builtEvents / 1e6) : options.quick ? 0.25 : 1
 
 type Engine = 'sqlite' | 'lmdb'
 
@@ -56,7 +62,10 @@ async function main(): Promise<void> {
     `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'processor'}, medians of ${rounds}`,
   )
   try {
-    for (const engine of engines) await compare(engine, root)
+    for (const engine of engines) {
+      if (options.features) await measureFeatures({ ...options, engine, root, rounds, scale, builtEvents })
+      else await compare(engine, root)
+    }
   } finally {
     rmSync(root, { recursive: true, force: true })
   }
@@ -172,26 +181,9 @@ function folderOf(parent: string, program: string): string {
   return join(parent, program.replaceAll(' ', '-'))
 }
 
-function medians(seen: readonly Seen[]): Seen {
-  return {
-    eventsPerSecond: median(seen.map((one) => one.eventsPerSecond)),
-    cpuMicroseconds: median(seen.map((one) => one.cpuMicroseconds)),
-    loopDelayMs: median(seen.map((one) => one.loopDelayMs)),
-    rssAnonMib: median(seen.map((one) => one.rssAnonMib)),
-  }
-}
-
 async function runCell(cell: Cell): Promise<Seen> {
   mkdirSync(cell.folder, { recursive: true })
-  const cellFile = new URL('./cell.ts', import.meta.url).pathname
-  const child = spawn(process.execPath, ['--expose-gc', '--import', 'tsx', cellFile, JSON.stringify(cell)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  let output = ''
-  for await (const part of child.stdout) output += part
-  if (child.exitCode !== 0 && child.exitCode !== null)
-    throw new Error(`${cell.program} failed: ${JSON.stringify(cell.work)}`)
-  return JSON.parse(output)
+  return inProcess('./cell.ts', cell)
 }
 
 await main()

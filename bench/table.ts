@@ -1,4 +1,4 @@
-import type { Seen } from './cell.ts'
+import type { Seen } from './measured.ts'
 
 /** One measurement, of all programs that took part. */
 export interface Row {
@@ -9,10 +9,16 @@ export interface Row {
 }
 
 const NAME_WIDTH = 62
+const CELL_WIDTH = 12
 
 /** The middle one of some numbers. */
 export function median(numbers: readonly number[]): number {
   return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!
+}
+
+/** Prints one line of a table: a name, and what is in the columns. */
+export function printCells(name: string, cells: readonly string[]): void {
+  console.log(`${name.padEnd(NAME_WIDTH)}${cells.map((cell) => cell.padStart(CELL_WIDTH)).join('')}`)
 }
 
 /** Prints what the columns mean. */
@@ -32,7 +38,7 @@ export function printTitle(engine: string, builtEvents: number): void {
     'MiB',
     'by hand',
   ]
-  console.log(`${''.padEnd(NAME_WIDTH)}${columns.map((column) => column.padStart(10)).join('')}`)
+  printCells('', columns)
 }
 
 /** Prints one measurement. */
@@ -40,7 +46,7 @@ export function printRow({ name, ours, byHand, file }: Row): void {
   const cells = [
     rate(ours),
     rate(byHand),
-    (ours.eventsPerSecond / byHand.eventsPerSecond).toFixed(2),
+    (ours.perSecond / byHand.perSecond).toFixed(2),
     file === undefined ? '' : rate(file),
     ours.loopDelayMs.toFixed(1),
     byHand.loopDelayMs.toFixed(1),
@@ -49,9 +55,9 @@ export function printRow({ name, ours, byHand, file }: Row): void {
     ours.rssAnonMib.toFixed(0),
     byHand.rssAnonMib.toFixed(0),
   ]
-  console.log(`${name.padEnd(NAME_WIDTH)}${cells.map((cell) => cell.padStart(10)).join('')}`)
+  printCells(name, cells)
 }
 
-function rate({ eventsPerSecond }: Seen): string {
-  return Math.round(eventsPerSecond).toLocaleString('en')
+function rate({ perSecond }: Seen): string {
+  return Math.round(perSecond).toLocaleString('en')
 }

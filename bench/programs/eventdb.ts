@@ -1,11 +1,13 @@
 import { type EventStore, openEventStore } from 'eventdb'
 import type { OpenProgram, Program } from '../program.ts'
 
-/** The event store of this package. */
+/** The event store of this package, without the indexes that the hand-written programs do not have. */
 export function eventdbOn(engine: 'sqlite' | 'lmdb' | 'memory'): OpenProgram {
   return async (folder) =>
     programOf(
-      await openEventStore(engine === 'memory' ? ':memory:' : folder, engine === 'memory' ? {} : { engine }),
+      engine === 'memory'
+        ? await openEventStore(':memory:', { indexes: [] })
+        : await openEventStore(folder, { engine, indexes: [] }),
     )
 }
 

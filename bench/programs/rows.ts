@@ -46,7 +46,7 @@ export function rowsFrom(heads: Map<string, Head>, lastPosition: bigint): Rows {
           ? ids.subarray(idAt, idAt + 16)
           : Buffer.from(event.id.replaceAll('-', ''), 'hex')
       idAt += 16
-      put(logKey(position), record(streamId, event, head.version, id))
+      put(logKey(position), record(streamId, head, event, id))
       put(streamKey(head), stampValue(position))
       if (event.id !== undefined) put(idKey(head, id), numberValue(head.version))
     },
@@ -100,18 +100,11 @@ function numberValue(number: number): Buffer {
 
 const scratch = Buffer.allocUnsafe(64 * 1_024)
 
-function record(streamId: string, event: BenchEvent, version: number, id: Buffer): Buffer {
+function record(streamId: string, { number, version }: Head, event: BenchEvent, id: Buffer): Buffer {
   scratch[0] = 1
-  scratch[1] = 0x10
+  scratch[1] = event.id === undefined ? 0x10 : 0x50
   id.copy(scratch, 2)
-  let at = 18
-  for (let left = version; ; left >>>= 7) {
-    if (left < 0x80) {
-      scratch[at++] = left
-      break
-    }
-    scratch[at++] = (left & 0x7f) | 0x80
-  }
+  let at = writeVarint(version, writeVarint(number, 18))
   scratch[at] = event.type.length
   at += 1 + scratch.write(event.type, at + 1, 'latin1')
   scratch[at] = streamId.length
@@ -121,10 +114,22 @@ function record(streamId: string, event: BenchEvent, version: number, id: Buffer
   return Buffer.from(scratch.subarray(0, at + 4))
 }
 
+/** Writes a number behind the id or what follows it; returns where it ends. */
+function writeVarint(number: number, begin: number): number {
+  let at = begin
+  let left = number
+  for (; left >= 0x80; left >>>= 7) scratch[at++] = (left & 0x7f) | 0x80
+  scratch[at++] = left
+  return at
+}
+
 /** Looks at an event that was read: its version and type, and its data if wanted. */
 export function look(value: Uint8Array, touch: boolean): boolean {
   const bytes = value as Buffer
   let at = 18
+  // Over the stream's number, which is of no use here.
+  while (bytes[at]! >= 0x80) at += 1
+  at += 1
   let version = 0
   for (let shift = 0; ; shift += 7) {
     const byte = bytes[at++]!

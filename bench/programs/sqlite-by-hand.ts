@@ -51,7 +51,8 @@ export const sqliteByHand: OpenProgram = async (folder) => {
     append: (streamId, event) => append(streamId, [event]),
     appendBatch: append,
     readStream: async (streamId, touch) => {
-      const { number } = heads.get(streamId)!
+      const number = heads.get(streamId)?.number
+      if (number === undefined) return 0
       let seen = 0
       const from = Buffer.alloc(8)
       STREAM_BEGIN.copy(from)
