@@ -1,4 +1,4 @@
-import { stampOf } from '../kv/stamp.ts'
+import { positionOf, stampOf } from '../kv/stamp.ts'
 import { READ_PAGE_EVENTS, READ_PAGE_EVENTS_FIRST } from '../limits.ts'
 import type { RecordedEvent } from './event.ts'
 import { resolveLinks } from './links.ts'
@@ -6,6 +6,7 @@ import type { NextPage, ReadShape } from './paged-read.ts'
 import { decodePage } from './read-event.ts'
 import type { PositionBounds } from './read-options.ts'
 import type { Reading, View } from './reading.ts'
+import { readableIndexes, readSettings } from './settings.ts'
 import { isSystemEvent, stampOfEvent, streamNumberOf } from './stored-event.ts'
 import { Visibility } from './visibility.ts'
 
@@ -58,13 +59,37 @@ async function readPage(
 ): Promise<LogPage> {
   const { tx, keys } = view
   const range = keys.logRange(stampOf(first), stampOf(last))
-  const rows = await tx.getRange(range, { limit, reverse: shape.backwards }).toArray()
+  const later = shape.system ? undefined : await laterAppends(view)
+  const reader = later === undefined ? tx : view.quiet
+  const rows = await reader.getRange(range, { limit, reverse: shape.backwards }).toArray()
   const found = rows.map(({ key, value }) => ({ stamp: keys.stampOfLogKey(key), row: value }))
   const { events, isCut } = await decodePage(tx, keys, found)
   const end = isCut || rows.length === limit ? events.at(-1)?.position : undefined
+  if (later !== undefined && (shape.backwards || end === undefined)) await later.noteUpTo(last)
   const wanted = shape.system ? events : events.filter((event) => !isSystemEvent(event))
   const visible = await visibleOf(view, wanted)
   return { events: shape.resolveLinks ? await resolveLinks(view, visible) : visible, end }
+}
+
+/** What a transaction depends on that has read the log to its end, or from there. */
+interface LaterAppends {
+  /** Makes the transaction conflict with them, if any can have a position up to `last`. */
+  noteUpTo(last: bigint): Promise<void>
+}
+
+/**
+ * Later appends of the application, which each have a row in the index by category, and in that by type; system events have none. If the store
+ * has neither index, there is nothing by which to tell them: then whatever is added to the log conflicts, as it is read.
+ */
+async function laterAppends({ own, tx, keys }: View): Promise<LaterAppends | undefined> {
+  if (own === undefined) return undefined
+  const index = readableIndexes(await readSettings(tx, keys)).find((name) => name !== 'tag')
+  if (index === undefined) return undefined
+  return {
+    noteUpTo: async (last) => {
+      if (last > positionOf(await own.readHorizon())) own.addReadConflictRange(keys.indexRows(index))
+    },
+  }
 }
 
 async function visibleOf(view: View, events: readonly RecordedEvent[]): Promise<readonly RecordedEvent[]> {

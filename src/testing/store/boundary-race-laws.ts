@@ -78,6 +78,14 @@ const CONFLICTS: Readonly<Record<string, readonly [Look, Change]>> = {
 
 /** What a body reads, and what another commit does meanwhile that does not change it. */
 const HARMLESS: Readonly<Record<string, readonly [Look, Change]>> = {
+  'a query without items and the metadata of a stream': [
+    (tx) => dataOf(tx.query({}).read()),
+    (store) => store.stream('c-9').setMetadata({ colour: 'blue' }),
+  ],
+  'the last event of everything and the creation of a stream': [
+    async (tx) => (await tx.all.read().last())?.data,
+    (store) => store.createStream('new'),
+  ],
   'a query and another tag': [readX, append('c-9', { type: 'A', tags: ['x', 'z'] })],
   'a query and another type with the same tags': [readX, append('c-9', { type: 'C', tags: ['x', 'y'] })],
   'a query and its tags on two events of one append': [
