@@ -229,7 +229,7 @@ export interface QueryViolation {
   readonly query: object
   /** The position that the caller knew, if any. */
   readonly after: bigint | undefined
-  /** Where the first event is that matches; `undefined` if the same transaction has just appended it. */
+  /** Where the first event is that matches; `undefined` if it is just being appended, by this transaction or one that shares its commit. */
   readonly position: bigint | undefined
 }
 
@@ -268,19 +268,22 @@ function describeViolation(violation: Violation): string {
   if (violation.kind === 'query') {
     const { query, after, position } = violation
     const since = after === undefined ? '' : ` after position ${after}`
-    const found = position === undefined ? 'this transaction has appended one' : `there is one at ${position}`
+    const found =
+      position === undefined
+        ? 'one is being appended, by this transaction or one that shares its commit'
+        : `there is one at ${position}`
     return `No event${since} was expected to match ${JSON.stringify(query)}, but ${found}`
   }
   const { streamId, expected, actual, state } = violation
+  if (state === 'tombstoned') return `Stream ${JSON.stringify(streamId)} is tombstoned`
   const wanted = typeof expected === 'number' ? `version ${expected}` : `"${expected}"`
   return `Stream ${JSON.stringify(streamId)} was expected to be at ${wanted}, but ${FOUND[state](actual)}`
 }
 
-const FOUND: Readonly<Record<StreamViolation['state'], (actual: number) => string>> = {
+const FOUND: Readonly<Record<Exclude<StreamViolation['state'], 'tombstoned'>, (actual: number) => string>> = {
   none: () => 'it does not exist',
   live: (actual) => `it is at version ${actual}`,
   deleted: (actual) => `it is deleted, at version ${actual}`,
-  tombstoned: () => 'it is tombstoned',
 }
 
 /** The stream was created or written before. */

@@ -20,21 +20,21 @@ export interface AppendCondition {
 /** What any append can be asked for. */
 export interface AppendConditions {
   /** Fails the append if an event matches the query, or one of the queries. */
-  readonly failIfEventsMatch?: AppendCondition | readonly AppendCondition[]
+  readonly failIfEventsMatch?: AppendCondition | readonly AppendCondition[] | undefined
   /**
    * Up to 256 bytes. The same append with the same key returns the result of the first, for 7 days (`idempotencyKeyMs` of
    * `openEventStore`); another one with the same key is refused. Not looked at within a stream only: the key stands for
    * the whole append in the whole store.
    */
-  readonly idempotencyKey?: string
+  readonly idempotencyKey?: string | undefined
 }
 
 /** Options of an append to one stream. */
 export interface AppendOptions extends AppendConditions {
   /** @default 'any' */
-  readonly expectedVersion?: ExpectedVersion
+  readonly expectedVersion?: ExpectedVersion | undefined
   /** Gives up waiting. An append whose commit is under way happens all the same. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What became of an append. */
@@ -55,7 +55,7 @@ export interface StreamAppend {
   readonly streamId: string
   readonly events: NewEvent | readonly NewEvent[]
   /** @default 'any' */
-  readonly expectedVersion?: ExpectedVersion
+  readonly expectedVersion?: ExpectedVersion | undefined
 }
 
 /** A condition on a stream that the append does not write. */
@@ -67,8 +67,8 @@ export interface StreamCondition {
 /** Options of an append to several streams. */
 export interface MultiAppendOptions extends AppendConditions {
   /** Conditions on further streams. */
-  readonly conditions?: readonly StreamCondition[]
-  readonly signal?: AbortSignal
+  readonly conditions?: readonly StreamCondition[] | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** An event by its place: what a link points to. Every event that was read is one. */
@@ -80,5 +80,5 @@ export interface EventPlace {
 /** Options of `linkTo`. */
 export interface LinkOptions extends AppendOptions {
   /** UUID of the link, by which linking again is recognised, as with events. @default a new UUIDv7 */
-  readonly id?: string
+  readonly id?: string | undefined
 }

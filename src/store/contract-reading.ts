@@ -5,21 +5,21 @@ import type { RecordedEvent } from './event.ts'
  * ended, always use `after`. In a stream the bounds are versions, elsewhere positions or times (`recordedAt`).
  */
 export interface ReadOptions<Bound> {
-  readonly from?: Bound
-  readonly after?: Bound
-  readonly to?: Bound
-  readonly before?: Bound
+  readonly from?: Bound | undefined
+  readonly after?: Bound | undefined
+  readonly to?: Bound | undefined
+  readonly before?: Bound | undefined
   /** Most events to read. @default unlimited */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** Backwards begins at the end. @default 'forwards' */
-  readonly direction?: 'forwards' | 'backwards'
+  readonly direction?: 'forwards' | 'backwards' | undefined
   /**
    * Whether a link yields the event that it points to, with `link` saying where it was found; one whose event is hidden or
    * scavenged yields nothing. Otherwise the links themselves come out, as events of the type `$link`. @default true
    */
-  readonly resolveLinks?: boolean
+  readonly resolveLinks?: boolean | undefined
   /** Ends the read; it throws the signal's reason. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Options for reading one stream, in versions. */
@@ -31,7 +31,7 @@ export type PositionReadOptions = ReadOptions<bigint | Date>
 /** Options for reading everything. */
 export interface AllReadOptions extends PositionReadOptions {
   /** Whether to include events of system streams, whose ids begin with `$`. @default false */
-  readonly system?: boolean
+  readonly system?: boolean | undefined
 }
 
 /**

@@ -1,4 +1,4 @@
-import { ClosedError } from '../errors.ts'
+import { ClosedError, InvalidArgumentError } from '../errors.ts'
 import type { KeyValueStore, Transaction } from '../kv/contract.ts'
 import { EVENT_BYTES_MAX, IDEMPOTENCY_KEY_MS } from '../limits.ts'
 import { type Runtime, systemRuntime } from '../runtime.ts'
@@ -24,6 +24,7 @@ import type { StoreHost } from './host.ts'
 import { sweepIfDue } from './key-sweep.ts'
 import { KeyUse } from './key-use.ts'
 import type { Keyspace } from './keyspace.ts'
+import { onlyNames } from './known-names.ts'
 import { joinPlace, type Place } from './place.ts'
 import { checkStreamId } from './prepared-event.ts'
 import { readingOf } from './reading.ts'
@@ -35,6 +36,7 @@ import { readStoreInfo } from './store-info.ts'
 import { StoreStream, type StreamHost } from './store-stream.ts'
 import { storeReadTransaction, storeTransaction } from './store-transaction.ts'
 import { listStreams } from './stream-list.ts'
+import { describe } from './text.ts'
 import { UuidSource } from './uuid.ts'
 
 /** What a store is made of. */
@@ -52,6 +54,10 @@ export interface StoreParts {
 export function makeEventStore(parts: StoreParts): EventStore {
   return new LayeredStore(parts)
 }
+
+const checkBackupOptions = onlyNames('The options of a backup', 'signal', 'onProgress')
+const checkTransactOptions = onlyNames('The options of a transaction', 'signal', 'attemptsMax')
+const checkInfoOptions = onlyNames('The options of info', 'signal')
 
 class LayeredStore implements EventStore {
   readonly kv: KeyValueStore
@@ -138,9 +144,10 @@ class LayeredStore implements EventStore {
 
   async transact<T>(
     body: (tx: StoreTransaction) => Promise<T> | T,
-    options?: StoreTransactOptions,
+    options: StoreTransactOptions = {},
   ): Promise<T> {
     this.#assertOpen()
+    checkTransactOptions(options)
     const result = await this.kv.transact((tx) => body(this.within(tx)), options)
     await sweepIfDue(this.#host)
     return result
@@ -161,6 +168,7 @@ class LayeredStore implements EventStore {
 
   async info(options: { readonly signal?: AbortSignal } = {}): Promise<StoreInfo> {
     this.#assertOpen()
+    checkInfoOptions(options)
     return readStoreInfo(this.#host, options.signal)
   }
 
@@ -179,8 +187,14 @@ class LayeredStore implements EventStore {
     return reindexStore(this.#host, options)
   }
 
-  async backup(folder: string, options?: BackupOptions): Promise<void> {
+  async backup(folder: string, options: BackupOptions = {}): Promise<void> {
     this.#assertOpen()
+    checkBackupOptions(options)
+    if (typeof folder !== 'string' || folder === '') {
+      throw new InvalidArgumentError(`A backup needs the path of a new folder, not ${describe(folder)}`, {
+        folder,
+      })
+    }
     return this.kv.backup(folder, options)
   }
 

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type StreamViolation } from '../errors.ts'
 import type { ExpectedVersion } from './contract-appending.ts'
 import type { StreamState } from './contract-streams.ts'
+import { describe } from './text.ts'
 
 /** What an expectation is held against. */
 export interface ObservedStream {
@@ -43,8 +44,4 @@ function isMet(expected: ExpectedVersion, { version, state }: ObservedStream): b
     default:
       return expected === version
   }
-}
-
-function describe(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : String(value)
 }

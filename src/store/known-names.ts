@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '../errors.ts'
+import { describe } from './text.ts'
 
 /**
  * Makes a check that an object has no members but these. A misspelt name would otherwise be ignored in silence: a condition that is not
@@ -8,7 +9,7 @@ export function onlyNames(what: string, ...names: readonly string[]): (given: ob
   const known = new Set(names)
   return (given) => {
     if (typeof given !== 'object' || given === null) {
-      throw new InvalidArgumentError(`${what} must be an object, not ${String(given)}`, { given })
+      throw new InvalidArgumentError(`${what} must be an object, not ${describe(given)}`, { given })
     }
     for (const name in given) {
       if (!known.has(name)) {

@@ -8,6 +8,7 @@ import { makeEventStore } from './event-store.ts'
 import { checkWanted, claimFormat } from './format.ts'
 import { keyspaceOf } from './keyspace.ts'
 import { onlyNames } from './known-names.ts'
+import { describe } from './text.ts'
 
 /** The directory of a store that was given none. */
 const DEFAULT_DIRECTORY = ['eventdb']
@@ -60,6 +61,7 @@ export async function openEventStore(
   checkEventBytesMax(options.eventBytesMax)
   checkIdempotencyKeyMs(options.idempotencyKeyMs)
   checkWanted(options)
+  checkPlace(where, options.engine)
   const ownsKv = typeof where === 'string'
   const kv = ownsKv ? await openPlace(where, options) : where
   try {
@@ -71,6 +73,18 @@ export async function openEventStore(
     if (ownsKv) await kv.close()
     throw error
   }
+}
+
+function checkPlace(where: unknown, engine: unknown): void {
+  const isStore = typeof where === 'object' && where !== null && 'createOrOpenDirectory' in where
+  if (typeof where !== 'string' && !isStore) {
+    throw new InvalidArgumentError(
+      `A store is opened in a folder, in ':memory:', or over a key-value store, not in ${describe(where)}`,
+      { where },
+    )
+  }
+  if (engine === undefined || engine === 'sqlite' || engine === 'lmdb') return
+  throw new InvalidArgumentError(`An engine is 'sqlite' or 'lmdb', not ${describe(engine)}`, { engine })
 }
 
 function checkEventBytesMax(bytes: number | undefined): void {

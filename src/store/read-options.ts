@@ -3,6 +3,7 @@ import { firstPositionAt } from '../kv/stamp.ts'
 import type { ReadOptions } from './contract-reading.ts'
 import { onlyNames } from './known-names.ts'
 import type { ReadShape } from './paged-read.ts'
+import { describe } from './text.ts'
 
 /** Versions from the first to the last, both inclusive. */
 export interface VersionBounds {
@@ -46,7 +47,7 @@ export const checkAllReadOptions: (options: object) => void = onlyNames(
 export function checkLimit(limit: unknown, what: string): asserts limit is number {
   if (limit === Number.POSITIVE_INFINITY || (Number.isSafeInteger(limit) && (limit as number) >= 0)) return
   throw new InvalidArgumentError(
-    `A limit must be a whole number of ${what} from 0 on, not ${String(limit)}`,
+    `A limit must be a whole number of ${what} from 0 on, not ${describe(limit)}`,
     { limit },
   )
 }
@@ -54,7 +55,7 @@ export function checkLimit(limit: unknown, what: string): asserts limit is numbe
 /** Checks a version that is asked for. @throws InvalidArgumentError */
 export function checkVersion(version: unknown): asserts version is number {
   if (Number.isSafeInteger(version)) return
-  throw new InvalidArgumentError(`A version is a whole number, not ${String(version)}`, { version })
+  throw new InvalidArgumentError(`A version is a whole number, not ${describe(version)}`, { version })
 }
 
 /** Checks limit and direction. @throws InvalidArgumentError */
@@ -62,11 +63,18 @@ export function shapeOf(options: ReadOptions<unknown>): ReadShape {
   const { limit = Number.POSITIVE_INFINITY, direction = 'forwards', resolveLinks = true } = options
   checkLimit(limit, 'events')
   if (direction !== 'forwards' && direction !== 'backwards') {
-    throw new InvalidArgumentError(`A direction is 'forwards' or 'backwards', not ${String(direction)}`, {
+    throw new InvalidArgumentError(`A direction is 'forwards' or 'backwards', not ${describe(direction)}`, {
       direction,
     })
   }
+  checkFlag('resolveLinks', resolveLinks)
   return { limit, backwards: direction === 'backwards', resolveLinks }
+}
+
+/** Checks an option that is on or off. @throws InvalidArgumentError */
+export function checkFlag(name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'boolean') return
+  throw new InvalidArgumentError(`"${name}" must be true or false, not ${describe(value)}`, { [name]: value })
 }
 
 /** Checks bounds in versions. @throws InvalidArgumentError */
@@ -104,7 +112,7 @@ function checked<Bound>(
   for (const name of BOUNDS) {
     const bound = options[name]
     if (bound !== undefined && !isBound(bound)) {
-      throw new InvalidArgumentError(`"${name}" must be ${kind}, not ${String(bound)}`, { [name]: bound })
+      throw new InvalidArgumentError(`"${name}" must be ${kind}, not ${describe(bound)}`, { [name]: bound })
     }
   }
   return options

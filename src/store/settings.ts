@@ -2,6 +2,7 @@ import { FormatError, InvalidArgumentError } from '../errors.ts'
 import type { Reader, Transaction } from '../kv/contract.ts'
 import type { IndexName } from './contract-reading.ts'
 import type { Keyspace } from './keyspace.ts'
+import { describe } from './text.ts'
 
 /** The format that this version reads and writes. */
 export const FORMAT = 1
@@ -98,7 +99,10 @@ export function categoryOf(streamId: string, { categorySeparator }: Settings): s
 /** Checks a list of names of indexes. @throws InvalidArgumentError */
 export function checkIndexNames(names: unknown, what: string): asserts names is readonly IndexName[] {
   if (Array.isArray(names) && names.every((name) => INDEX_NAMES.includes(name))) return
-  throw new InvalidArgumentError(`${what} must be an array of ${INDEX_NAMES.join(', ')}`, { names })
+  const given = Array.isArray(names) ? `[${names.map(describe).join(', ')}]` : describe(names)
+  throw new InvalidArgumentError(`${what} must be an array of ${INDEX_NAMES.join(', ')}, not ${given}`, {
+    names,
+  })
 }
 
 /** Checks what separates categories from the rest of a stream id. @throws InvalidArgumentError */

@@ -16,6 +16,7 @@ import { logPages } from './read-all.ts'
 import { type IndexSearch, indexPages } from './read-index.ts'
 import {
   checkAllReadOptions,
+  checkFlag,
   checkPositionReadOptions,
   checkStreamReadOptions,
   type PositionBounds,
@@ -37,6 +38,7 @@ export function allSource(reading: Reading): EventSource<RecordedEvent, AllReadO
       checkAllReadOptions(options)
       const bounds = positionBounds(options)
       const { system = false, signal } = options
+      checkFlag('system', system)
       return pagedRead(shapeOf(options), (shape) => logPages(reading, bounds, { ...shape, system }, signal))
     },
   }
@@ -110,6 +112,7 @@ export function allSourceWithin({
       checkAllReadOptions(options)
       const bounds = positionBounds(options)
       const { system = false, signal } = options
+      checkFlag('system', system)
       const own = ownByPosition(
         session,
         reading,

@@ -64,3 +64,9 @@ function isPlainAscii(text: string): boolean {
   }
   return true
 }
+
+/** A value as a message shows it, so that the text "3" and the number 3 differ. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  return typeof value === 'bigint' ? `${value}n` : String(value)
+}

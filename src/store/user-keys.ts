@@ -5,7 +5,9 @@ import type { Tuple } from '../tuple/elements.ts'
 import type { KeyValueReader, KeyValueWriter } from './contract.ts'
 import type { JsonValue } from './event.ts'
 import { encodeJson } from './json.ts'
+import { onlyNames } from './known-names.ts'
 import { decodeJson } from './small-values.ts'
+import { describe } from './text.ts'
 
 /** First byte of a value: how the rest is to be read. */
 const JSON_VALUE = 1
@@ -15,7 +17,9 @@ const BYTES_VALUE = 2
 export function userKeyReader(tx: Reader, space: Subspace): KeyValueReader {
   return {
     get: async (key) => decodeValue(await tx.get(space.pack(checkKey(key)))),
-    async *getRange(prefix, options) {
+    async *getRange(prefix, options = {}) {
+      checkPrefix(prefix)
+      checkRangeOptions(options)
       for await (const { key, value } of tx.getRange(space.range(prefix), options)) {
         yield { key: space.unpack(key), value: decodeValue(value)! }
       }
@@ -30,13 +34,25 @@ export function userKeyWriter(tx: Transaction, space: Subspace): KeyValueWriter 
     set: (key, value) => tx.set(space.pack(checkKey(key)), encodeValue(value)),
     clear: (key) => tx.clear(space.pack(checkKey(key))),
     clearRange: (prefix) => {
+      checkPrefix(prefix)
       if (prefix.length > 0) tx.clear(space.pack(prefix))
       tx.clearRange(space.range(prefix))
     },
   }
 }
 
+const checkRangeOptions = onlyNames('The options of a range', 'limit', 'reverse')
+
+/** Without this, anything with a length would be taken for a key, and a number for all keys. */
+function checkPrefix(key: unknown): void {
+  if (Array.isArray(key)) return
+  throw new InvalidArgumentError(`A key must be an array, such as ['stock', 7], not ${describe(key)}`, {
+    key,
+  })
+}
+
 function checkKey(key: Tuple): Tuple {
+  checkPrefix(key)
   if (key.length === 0) throw new InvalidArgumentError('A key must have at least one element')
   return key
 }

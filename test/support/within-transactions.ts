@@ -22,7 +22,7 @@ import type {
 export function withinTransactions(store: EventStore): EventStore {
   const within = <T>(body: (tx: StoreTransaction) => Promise<T>): Promise<T> =>
     store.kv.transact((tx) => body(store.within(tx)))
-  const source = <Options extends { readonly signal?: AbortSignal }>(
+  const source = <Options extends { readonly signal?: AbortSignal | undefined }>(
     outside: EventSource<RecordedEvent, Options>,
     sourceIn: (tx: StoreTransaction) => EventSource<unknown, Options>,
   ): EventSource<RecordedEvent, Options> => ({
@@ -127,7 +127,7 @@ function snapshotsWithin<S>(
   }
 }
 
-function readWithin<Options extends { readonly signal?: AbortSignal }>(
+function readWithin<Options extends { readonly signal?: AbortSignal | undefined }>(
   within: Within,
   sourceIn: (tx: StoreTransaction) => EventSource<unknown, Options>,
   options: Options | undefined,

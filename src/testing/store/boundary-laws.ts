@@ -188,7 +188,7 @@ function violationLaws({ law }: StoreLaws): void {
       assert.deepEqual(error.details.violations, [
         { kind: 'query', query: x, after: undefined, position: undefined },
       ])
-      assert.match(error.message, /this transaction has appended one/)
+      assert.match(error.message, /one is being appended, by this transaction/)
       await tx.stream('s').append(EVENT, { failIfEventsMatch: { query: y } })
       await tx.stream('s').setMetadata({ a: 1 })
       await tx.stream('s').append(EVENT, {
