@@ -107,6 +107,35 @@ describe.each(ENGINES)('openEventStore() with %s', (engine) => {
   })
 })
 
+test('openEventStore() refuses what is no place for a store, and engines that there are not', async () => {
+  for (const where of [undefined, 5, null, new URL('file:///tmp/x')] as unknown as string[]) {
+    await assert.rejects(openEventStore(where), { code: 'invalid-argument' })
+  }
+  await using folder = await temporaryFolder()
+  const engine = 'leveldb' as 'sqlite'
+  await assert.rejects(openEventStore(folder.path, { engine }), { code: 'invalid-argument' })
+  assert.deepEqual(await readdir(folder.path), [])
+})
+
+test('calls of a store refuse options that they do not know', async () => {
+  await using store = await openEventStore(':memory:')
+  const wrong = { attempts: 0 } as object
+  await assert.rejects(
+    store.transact(() => 1, wrong),
+    { code: 'invalid-argument' },
+  )
+  await assert.rejects(store.info(wrong), { code: 'invalid-argument' })
+  await assert.rejects(store.check(wrong), { code: 'invalid-argument' })
+  await assert.rejects(store.scavenge(wrong), { code: 'invalid-argument' })
+  await assert.rejects(store.reindex(wrong), { code: 'invalid-argument' })
+  await assert.rejects(store.backup('/tmp/nowhere', wrong), { code: 'invalid-argument' })
+  await assert.rejects(store.backup(''), { code: 'invalid-argument' })
+  assert.throws(() => store.all.read({ system: 'yes' as unknown as boolean }), { code: 'invalid-argument' })
+  assert.throws(() => store.all.read({ resolveLinks: 'no' as unknown as boolean }), {
+    code: 'invalid-argument',
+  })
+})
+
 test('openEventStore() refuses an empty path', async () => {
   await assert.rejects(openEventStore(''), InvalidArgumentError)
 })

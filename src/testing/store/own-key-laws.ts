@@ -164,6 +164,18 @@ export function ownKeyLaws({ law }: StoreLaws): void {
     await store.transact((tx) => tx.kv.set(['k'], new Uint8Array(89_999)))
     assert.equal(((await storedAt(store, ['k'])) as Uint8Array).length, 89_999)
   })
+
+  law('tx.kv refuses keys that are no arrays, and leaves all keys as they are', async ({ store }) => {
+    await fill(store)
+    for (const wrong of [5, 7n, 'stock', {}, null, undefined] as unknown as Tuple[]) {
+      await refuses(store, 'invalid-argument', () => store.transact((tx) => tx.kv.get(wrong)))
+      await refuses(store, 'invalid-argument', () => store.transact((tx) => tx.kv.set(wrong, 1)))
+      await refuses(store, 'invalid-argument', () => store.transact((tx) => tx.kv.clear(wrong)))
+      await refuses(store, 'invalid-argument', () => store.transact((tx) => tx.kv.clearRange(wrong)))
+      await refuses(store, 'invalid-argument', () => keysOf(store, wrong))
+    }
+    await refuses(store, 'invalid-argument', () => keysOf(store, [], { limits: 1 } as KeyValueRangeOptions))
+  })
 }
 
 function indexOf(key: Tuple): number {
