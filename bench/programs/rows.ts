@@ -46,7 +46,7 @@ export function rowsFrom(heads: Map<string, Head>, lastPosition: bigint): Rows {
           ? ids.subarray(idAt, idAt + 16)
           : Buffer.from(event.id.replaceAll('-', ''), 'hex')
       idAt += 16
-      put(logKey(position), record(streamId, head, event, id))
+      put(logKey(position), record(streamId, head, event, id, position))
       put(streamKey(head), stampValue(position))
       if (event.id !== undefined) put(idKey(head, id), numberValue(head.version))
     },
@@ -100,7 +100,13 @@ function numberValue(number: number): Buffer {
 
 const scratch = Buffer.allocUnsafe(64 * 1_024)
 
-function record(streamId: string, { number, version }: Head, event: BenchEvent, id: Buffer): Buffer {
+function record(
+  streamId: string,
+  { number, version }: Head,
+  event: BenchEvent,
+  id: Buffer,
+  position: bigint,
+): Buffer {
   scratch[0] = 1
   scratch[1] = event.id === undefined ? 0x10 : 0x50
   id.copy(scratch, 2)
@@ -111,7 +117,10 @@ function record(streamId: string, { number, version }: Head, event: BenchEvent, 
   at += 1 + scratch.write(streamId, at + 1, 'latin1')
   at += scratch.write(JSON.stringify(event.data), at, 'utf8')
   scratch.writeUInt32BE(crc32c(scratch, 0, at), at)
-  return Buffer.from(scratch.subarray(0, at + 4))
+  // The stamp again, behind the record.
+  scratch.writeBigUInt64BE(position, at + 4)
+  scratch.writeUInt32BE(0, at + 12)
+  return Buffer.from(scratch.subarray(0, at + 16))
 }
 
 /** Writes a number behind the id or what follows it; returns where it ends. */
@@ -139,5 +148,5 @@ export function look(value: Uint8Array, touch: boolean): boolean {
   const typeEnd = at + 1 + bytes[at]!
   const type = bytes.toString('latin1', at + 1, typeEnd)
   if (!touch) return type.length > 0 && version > 0
-  return JSON.parse(bytes.toString('utf8', typeEnd + 1 + bytes[typeEnd]!, bytes.length - 4)) !== undefined
+  return JSON.parse(bytes.toString('utf8', typeEnd + 1 + bytes[typeEnd]!, bytes.length - 16)) !== undefined
 }

@@ -113,6 +113,8 @@ export interface StampedKeyOptions {
    * transaction with the same prefix, which costs less. @default false
    */
   readonly listed?: boolean
+  /** Where in the value the same stamp goes, as 12 bytes; by it, a row that was moved to another key can be told. @default nowhere */
+  readonly valueStampAt?: number
 }
 
 /** What is known once a transaction is durable. */

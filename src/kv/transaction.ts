@@ -90,9 +90,10 @@ export class OptimisticTransaction implements Transaction {
     if (offset === 0) throw new InvalidArgumentError('A stamped key needs at least one byte before its stamp')
     checkKey(key)
     checkValue(value)
-    const listed = options?.listed === true
+    const { listed = false, valueStampAt = NO_HOLE } = options ?? {}
     if (listed) checkListedKey(key, offset)
-    this.writes.setStampedKey(key, offset, value, listed)
+    if (valueStampAt !== NO_HOLE) checkStampOffset(value, valueStampAt)
+    this.writes.setStampedKey(key, offset, value, { listed, valueStampAt })
   }
 
   setStampedValue(key: Uint8Array, value: Uint8Array, offset: number): void {

@@ -141,7 +141,7 @@ describe('WriteBuffer', () => {
         const [buffer, changed] = [new WriteBuffer(LIMITS), new WriteSet()]
         for (const { prefix, userVersion, listed } of stampedKeys) {
           const hole = `${'\0'.repeat(11)}${String.fromCharCode(userVersion)}`
-          buffer.setStampedKey(bytesOf(prefix + hole), prefix.length, bytesOf('v'), listed)
+          buffer.setStampedKey(bytesOf(prefix + hole), prefix.length, bytesOf('v'), { listed })
         }
         const filled = (rows: typeof stampedKeys): string[] =>
           rows.map(({ prefix, userVersion }) => prefix + byteString(stampOf(9n + BigInt(userVersion))))

@@ -1,7 +1,7 @@
 import { TransactionTooLargeError } from '../errors.ts'
 import type { ByteString } from './byte-string.ts'
 import { byteString, bytesOf } from './byte-string.ts'
-import type { TransactionLimits } from './contract.ts'
+import type { StampedKeyOptions, TransactionLimits } from './contract.ts'
 import type { EngineWriter } from './engine.ts'
 import { KeyOrder } from './key-order.ts'
 import { RangeSet } from './range-set.ts'
@@ -30,6 +30,8 @@ interface StampedKey {
   readonly value: Uint8Array
   /** Whether others are told of this very key. */
   readonly listed: boolean
+  /** Where the value has a hole for the same stamp; `NO_HOLE` if it has none. */
+  readonly valueStampAt: number
 }
 
 /** The writes of one transaction until it commits. At the commit: cleared ranges, then keys, then stamped keys. */
@@ -69,9 +71,15 @@ export class WriteBuffer {
     this.#writes.set(id, { key, value, holeAt, userVersion })
   }
 
-  setStampedKey(key: Uint8Array, holeAt: number, value: Uint8Array, listed = false): void {
+  setStampedKey(
+    key: Uint8Array,
+    holeAt: number,
+    value: Uint8Array,
+    { listed = false, valueStampAt = NO_HOLE }: StampedKeyOptions = {},
+  ): void {
     this.#count(key.length + value.length)
-    this.#stampedKeys.push({ key, holeAt, userVersion: this.#noteStamp(key, holeAt), value, listed })
+    const userVersion = this.#noteStamp(key, holeAt)
+    this.#stampedKeys.push({ key, holeAt, userVersion, value, valueStampAt, listed })
   }
 
   clearRange(begin: ByteString, end: ByteString): void {
@@ -148,8 +156,9 @@ export class WriteBuffer {
     const prefixes = new Set<ByteString>()
     let latest: StampedKey | undefined
     for (const stamped of this.#stampedKeys) {
-      const { key, holeAt, userVersion, value, listed } = stamped
+      const { key, holeAt, userVersion, value, valueStampAt, listed } = stamped
       stamper.write(key, holeAt, userVersion)
+      if (valueStampAt !== NO_HOLE) stamper.write(value, valueStampAt, userVersion)
       writer.set(key, value)
       if (listed) {
         changed.keys.add(byteString(key))

@@ -9,7 +9,7 @@ import type { RecordedEvent } from './event.ts'
 import { indexedTexts } from './event-writer.ts'
 import { readLife } from './life-rows.ts'
 import { isSystemStream } from './prepared-event.ts'
-import { readEvent } from './read-event.ts'
+import { readEvent, recordOf } from './read-event.ts'
 import { INDEX_NAMES, readableIndexes, readSettings, type Settings } from './settings.ts'
 import { decodeNumber, decodePlace } from './small-values.ts'
 import { callerIdOf, linkTargetOf, streamNumberOf } from './stored-event.ts'
@@ -34,7 +34,7 @@ export async function checkLog(run: CheckRun): Promise<void> {
       await checkStreamOf(run, tx, event, stamp)
       await checkIndexRowsOf(run, tx, event, stamp, settings)
       if (linkTargetOf(event) !== undefined) await checkLink(run, tx, event)
-      if (isChunkedRow(value) && chunkedLength(stamp, value) <= CHUNK_BYTES) {
+      if (isChunkedRow(value) && chunkedLength(stamp, recordOf(value)) <= CHUNK_BYTES) {
         run.problem('chunks-wrong', 'A small event is stored in chunks', placeOf(event))
       }
     },
@@ -138,7 +138,8 @@ export async function checkChunks(run: CheckRun): Promise<void> {
     const stamp = checkedStamp(keys.stampOfChunkKey(key))
     const row = await tx.get(keys.logKey(stamp))
     const index = keys.indexOfChunkKey(key)
-    if (row !== undefined && isChunkedRow(row) && index * CHUNK_BYTES < chunkedLength(stamp, row)) return
+    if (row !== undefined && isChunkedRow(row) && index * CHUNK_BYTES < chunkedLength(stamp, recordOf(row)))
+      return
     run.problem('chunk-orphaned', 'A chunk belongs to no event', { position: positionOf(stamp) })
   })
 }

@@ -1,6 +1,6 @@
 import { CorruptionError } from '../errors.ts'
 import type { Reader } from '../kv/contract.ts'
-import { positionOf } from '../kv/stamp.ts'
+import { positionOf, STAMP_BYTES } from '../kv/stamp.ts'
 import { crc32c } from './crc32c.ts'
 import type { Keyspace } from './keyspace.ts'
 import { CHUNKED_LAYOUT } from './record.ts'
@@ -11,9 +11,9 @@ import { CHUNKED_LAYOUT } from './record.ts'
  */
 const ROW_BYTES = 9
 
-/** Makes the log row of an event that is stored in chunks. */
+/** Makes the log row of an event that is stored in chunks, with room for its stamp behind it. */
 export function encodeChunkedRow(length: number): Uint8Array {
-  const row = new Uint8Array(ROW_BYTES)
+  const row = new Uint8Array(ROW_BYTES + STAMP_BYTES)
   row[0] = CHUNKED_LAYOUT
   const view = new DataView(row.buffer)
   view.setUint32(1, length)

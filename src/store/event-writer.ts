@@ -64,7 +64,8 @@ export class EventWriter {
   encode(stream: WrittenStream, version: number, event: PreparedEvent): Uint8Array {
     const { records, uuids, eventBytesMax } = this.#host
     const bytes = records.encode(event, { streamId: stream.id, number: stream.number }, version, uuids)
-    if (bytes.length > eventBytesMax) throw new LimitExceededError('An event', eventBytesMax, bytes.length)
+    const length = bytes.length - STAMP_BYTES
+    if (length > eventBytesMax) throw new LimitExceededError('An event', eventBytesMax, length)
     return bytes
   }
 
@@ -80,19 +81,30 @@ export class EventWriter {
     const userVersion = this.#nextUserVersion
     this.#nextUserVersion += 1
     const key = keys.newLogKey(userVersion)
-    if (bytes.length <= CHUNK_BYTES) this.#tx.setStampedKey(key.bytes, key.offset, bytes)
-    else this.#writeChunks(key, userVersion, bytes)
+    const length = bytes.length - STAMP_BYTES
+    const record = bytes.subarray(0, length)
+    if (length > CHUNK_BYTES) this.#writeChunks(key, userVersion, record)
+    else this.#tx.setStampedKey(key.bytes, key.offset, bytes, { valueStampAt: length })
     this.#tx.setStampedValue(keys.streamKey(stream.number, version), stampHole(userVersion), 0)
     if (event.id !== undefined) this.#tx.set(keys.eventIdKey(stream.number, event.id), encodeNumber(version))
     if (!isSystemStream(stream.id)) this.#writeIndexes(stream, version, event, userVersion, settings)
     if (this.#keepsEvents || event.id !== undefined) {
       const { type, tags } = event
-      this.#own.push({ bytes, type, tags, streamId: stream.id, number: stream.number, version, userVersion })
+      this.#own.push({
+        bytes: record,
+        type,
+        tags,
+        streamId: stream.id,
+        number: stream.number,
+        version,
+        userVersion,
+      })
     }
   }
 
   #writeChunks(key: StampedKey, userVersion: number, bytes: Uint8Array): void {
-    this.#tx.setStampedKey(key.bytes, key.offset, encodeChunkedRow(bytes.length))
+    const row = encodeChunkedRow(bytes.length)
+    this.#tx.setStampedKey(key.bytes, key.offset, row, { valueStampAt: row.length - STAMP_BYTES })
     for (let index = 0; index * CHUNK_BYTES < bytes.length; index += 1) {
       const chunk = this.#host.keys.newChunkKey(userVersion, index)
       const piece = bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES)

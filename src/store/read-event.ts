@@ -1,4 +1,6 @@
+import { CorruptionError } from '../errors.ts'
 import type { Reader } from '../kv/contract.ts'
+import { positionOf, STAMP_BYTES } from '../kv/stamp.ts'
 import { READ_PAGE_BYTES } from '../limits.ts'
 import { chunkedLength, isChunkedRow, readChunks } from './chunks.ts'
 import type { RecordedEvent } from './event.ts'
@@ -22,8 +24,27 @@ export function decodeLogRow(
   stamp: Uint8Array,
   row: Uint8Array,
 ): RecordedEvent | Promise<RecordedEvent> {
-  if (!isChunkedRow(row)) return recordedEvent(row, stamp)
-  return readChunks(tx, keys, stamp, row).then((record) => recordedEvent(record, stamp))
+  const record = recordOf(row)
+  refuseMoved(row, stamp)
+  if (!isChunkedRow(row)) return recordedEvent(record, stamp)
+  return readChunks(tx, keys, stamp, record).then((whole) => recordedEvent(whole, stamp))
+}
+
+/** The record in a row of the log, or what stands for one that is in chunks: what is before the row's own stamp. */
+export function recordOf(row: Uint8Array): Uint8Array {
+  return row.subarray(0, Math.max(0, row.length - STAMP_BYTES))
+}
+
+/** A row is at its place if its key says what its end says. @throws CorruptionError */
+function refuseMoved(row: Uint8Array, stamp: Uint8Array): void {
+  const at = row.length - STAMP_BYTES
+  for (let byte = 0; byte < STAMP_BYTES; byte += 1) {
+    if (row[at + byte] === stamp[byte]) continue
+    const position = positionOf(stamp)
+    throw new CorruptionError(`The row of the log at position ${position} belongs to another position`, {
+      position,
+    })
+  }
 }
 
 /** A row of the log that was found. */
@@ -47,7 +68,7 @@ export async function decodePage(tx: Reader, keys: Keyspace, rows: readonly Foun
     const decoded = decodeLogRow(tx, keys, stamp, row)
     // Nearly all events are there at once; waiting costs more than decoding.
     events.push(decoded instanceof Promise ? await decoded : decoded)
-    bytes += isChunkedRow(row) ? chunkedLength(stamp, row) : row.length
+    bytes += isChunkedRow(row) ? chunkedLength(stamp, recordOf(row)) : row.length
     if (bytes >= READ_PAGE_BYTES) break
   }
   return { events, isCut: events.length < rows.length }

@@ -1,4 +1,5 @@
 import { CorruptionError } from '../errors.ts'
+import { STAMP_BYTES } from '../kv/stamp.ts'
 import { crc32c } from './crc32c.ts'
 import type { LinkTarget, Payload, PreparedEvent } from './prepared-event.ts'
 import { decodeText, encodeText } from './text.ts'
@@ -11,7 +12,8 @@ import type { UuidSource } from './uuid.ts'
  *
  * Texts and metadata are preceded by their length as a varint; tags by their number. Data is the rest; in a link the place of the event
  * that it points to: stream number varint · version varint · stream id. The checksum (CRC-32C, big-endian)
- * covers everything before it. The position is the key's, and the recorded time follows from it.
+ * covers everything before it. The position is the key's, and the recorded time follows from it. Behind the record of a row of the log is its stamp again, so
+ * that a row that was moved is noticed.
  */
 export const RECORD_LAYOUT = 1
 /** First byte of the log row of an event that is stored in chunks. */
@@ -83,7 +85,7 @@ export class RecordEncoder {
     this.#at = 0
   }
 
-  /** Encodes an event; it gets an id from `ids` if it has none. */
+  /** Encodes an event, with room for its stamp behind the record; it gets an id from `ids` if it has none. */
   encode(
     event: PreparedEvent,
     { streamId, number }: NumberedStream,
@@ -110,6 +112,7 @@ export class RecordEncoder {
     if (data !== undefined) this.#payload(data)
     if (event.link !== undefined) this.#link(event.link)
     this.#uint32(crc32c(slab, start, this.#at))
+    this.#at += STAMP_BYTES
     return slab.subarray(start, this.#at)
   }
 
@@ -308,7 +311,7 @@ function sizeMax(
   metadata: Payload | undefined,
   data: Payload | undefined,
 ): number {
-  let size = 64 + textMax(event.type) + textMax(streamId)
+  let size = 64 + STAMP_BYTES + textMax(event.type) + textMax(streamId)
   if (metadata !== undefined) size += textMax(metadata)
   if (data !== undefined) size += textMax(data)
   if (event.link !== undefined) size += textMax(event.link.streamId)

@@ -48,19 +48,12 @@ export function effectsOf(damage: Damage, truth: Truth): Effects {
 }
 
 /**
- * The log is what everything leads to, and nothing leads to all of it but its own order. So who reads the log misses an event that was lost,
- * or finds it at another position, as a record does not know its own. Whoever comes from a stream or an index sees it.
+ * The log is what everything leads to, and nothing leads to all of it but its own order. So who reads the log misses an event that was lost, or
+ * moved to where the read does not come. Whoever comes from a stream or an index sees it, and whoever comes to a moved row.
  */
-function effectsOnLog({ row, kind }: Damage, { keys, events }: Truth): Effects {
+function effectsOnLog({ row }: Damage, { keys }: Truth): Effects {
   const position = String(positionOf(keys.stampOfLogKey(row.key)))
-  const placed = [...events].map(withoutPlace)
-  return {
-    mayLack: (read, item) => read.through === 'log' && ownPlace(item).position === position,
-    mayCome: (read, item, text) =>
-      read.through === 'log' &&
-      kind === 'key' &&
-      (item.link !== undefined || placed.includes(withoutPlace(text))),
-  }
+  return { ...NONE, mayLack: (read, item) => read.through === 'log' && ownPlace(item).position === position }
 }
 
 /** A stream without its name does not exist. */
@@ -208,11 +201,6 @@ function ownPlace(item: Item): Item {
 function withoutLink(text: string): string {
   const { link: _, ...event } = JSON.parse(text)
   return JSON.stringify(event)
-}
-
-function withoutPlace(text: string): string {
-  const { link: _, position: __, recordedAt, time, ...event } = JSON.parse(text)
-  return JSON.stringify({ ...event, ...(time !== recordedAt && { time }) })
 }
 
 function numberIn(value: Uint8Array): number {

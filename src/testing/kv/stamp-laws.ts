@@ -99,6 +99,25 @@ export function stampLaws({ law, simulatedLaw }: Laws): void {
     assert.deepEqual([runs, seen], [2, [hex(value!)]])
   })
 
+  law('setStampedKey() fills the same stamp into its value where that is wanted', async ({ kv }) => {
+    let stamp: Uint8Array | undefined
+    await kv.transact((tx) => {
+      const value = bytes(`before${text(hole(0))}behind`)
+      tx.setStampedKey(bytes(`log/${text(hole(3))}`), 4, value, { valueStampAt: 6 })
+      tx.afterCommit((commit) => {
+        stamp = commit.stamp(3)
+      })
+    })
+    const [row] = await kv.readTransact((tx) => tx.getRange(range('log/', 'log0')).toArray())
+    assert.equal(hex(row!.key.subarray(4)), hex(stamp!))
+    assert.equal(hex(row!.value.subarray(6, 18)), hex(stamp!))
+    assert.equal(text(row!.value.subarray(0, 6)) + text(row!.value.subarray(18)), 'beforebehind')
+    const outside = kv.transact((tx) =>
+      tx.setStampedKey(bytes(`log/${text(hole())}`), 4, bytes('short'), { valueStampAt: 0 }),
+    )
+    await assert.rejects(outside, { code: 'invalid-argument' })
+  })
+
   law('setStampedKey() and setStampedValue() refuse a hole outside the bytes', async ({ kv }) => {
     const key = bytes(`k${text(hole())}`)
     for (const offset of [-1, 0, 0.5, 2, 13]) {

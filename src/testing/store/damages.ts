@@ -49,7 +49,7 @@ export const DAMAGES: Readonly<Record<string, readonly [readonly string[], Damag
     async (tx, keys, rows) => tx.set((await rows(keys.streams()))[0]!.key, new Uint8Array(3)),
   ],
   'an event that was copied to another place of the log': [
-    ['row-missing', 'index-row-missing'],
+    ['damaged'],
     async (tx, keys, rows) => {
       const [first] = await rows(keys.log())
       const copy = Uint8Array.from(first!.key)
