@@ -108,7 +108,7 @@ describe.each(ENGINES)('openEventStore() with %s', (engine) => {
 })
 
 test('openEventStore() refuses what is no place for a store, and engines that there are not', async () => {
-  for (const where of [undefined, 5, null, new URL('file:///tmp/x')] as unknown as string[]) {
+  for (const where of [undefined, 5, null, new URL('file:///x')] as unknown as string[]) {
     await assert.rejects(openEventStore(where), { code: 'invalid-argument' })
   }
   await using folder = await temporaryFolder()
@@ -128,7 +128,7 @@ test('calls of a store refuse options that they do not know', async () => {
   await assert.rejects(store.check(wrong), { code: 'invalid-argument' })
   await assert.rejects(store.scavenge(wrong), { code: 'invalid-argument' })
   await assert.rejects(store.reindex(wrong), { code: 'invalid-argument' })
-  await assert.rejects(store.backup('/tmp/nowhere', wrong), { code: 'invalid-argument' })
+  await assert.rejects(store.backup('nowhere', wrong), { code: 'invalid-argument' })
   await assert.rejects(store.backup(''), { code: 'invalid-argument' })
   assert.throws(() => store.all.read({ system: 'yes' as unknown as boolean }), { code: 'invalid-argument' })
   assert.throws(() => store.all.read({ resolveLinks: 'no' as unknown as boolean }), {
