@@ -40,6 +40,7 @@ import { reindexRaceLaws } from './store/reindex-race-laws.ts'
 import { retentionLaws } from './store/retention-laws.ts'
 import { scanLaws } from './store/scan-laws.ts'
 import { scavengeLaws } from './store/scavenge-laws.ts'
+import { sideBySideLaws } from './store/side-by-side-laws.ts'
 import { sizeLaws } from './store/size-laws.ts'
 import { snapshotLaws } from './store/snapshot-laws.ts'
 import { snapshotLifeLaws } from './store/snapshot-life-laws.ts'
@@ -131,6 +132,7 @@ export function storeConformance(options: StoreConformanceOptions): void {
   checkLaws(laws)
   snapshotLaws(laws)
   snapshotLifeLaws(laws)
+  sideBySideLaws(laws)
   closeLaws(laws)
 }
 
