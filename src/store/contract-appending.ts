@@ -22,9 +22,8 @@ export interface AppendConditions {
   /** Fails the append if an event matches the query, or one of the queries. */
   readonly failIfEventsMatch?: AppendCondition | readonly AppendCondition[] | undefined
   /**
-   * Up to 256 bytes. The same append with the same key returns the result of the first, for 7 days (`idempotencyKeyMs` of
-   * `openEventStore`); another one with the same key is refused. Not looked at within a stream only: the key stands for
-   * the whole append in the whole store.
+   * Stands for the whole append, in the whole store: 1 to 256 bytes of UTF-8. The same append with the same key returns the result of the
+   * first for 7 days (`idempotencyKeyMs` of `openEventStore`); another one with the same key is refused, whatever its streams.
    */
   readonly idempotencyKey?: string | undefined
 }
