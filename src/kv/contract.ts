@@ -39,8 +39,11 @@ export interface ReadTransaction extends Reader {
   readHorizon(): Promise<Uint8Array>
   /** The newest commit group that this snapshot shows; comparable with `Coherence.version`. */
   readVersion(): Promise<number>
-  /** Fires when a commit after this snapshot changes `key`. Outlives the transaction. */
-  watch(key: Uint8Array, options?: WatchOptions): Watch
+  /**
+   * Fires when a commit after this snapshot changes the key, or a key of the range. Outlives the transaction.
+   * @throws InvalidArgumentError for an empty range, LimitExceededError beyond `WATCHES_MAX` watches
+   */
+  watch(target: Uint8Array | KeyRange, options?: WatchOptions): Watch
 }
 
 /** How to watch. */
@@ -49,7 +52,7 @@ export interface WatchOptions {
   readonly signal?: AbortSignal
 }
 
-/** Waits for the next change of a key. */
+/** Waits for the next change of what is watched. */
 export interface Watch {
   /**
    * Resolves at the first change, in this process or another. May fire without a change, never misses one.

@@ -1,8 +1,10 @@
 import { InvalidArgumentError, LimitExceededError } from '../errors.ts'
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
+import { byteString } from './byte-string.ts'
 import { SYSTEM_PREFIX } from './commit-record.ts'
 import type { KeyRange } from './rows.ts'
 import { STAMP_BYTES } from './stamp.ts'
+import type { WatchTarget } from './watches.ts'
 
 /** Checks a key that is to be read or written. @throws InvalidArgumentError, LimitExceededError */
 export function checkKey(key: Uint8Array): void {
@@ -49,4 +51,16 @@ export function checkRange({ begin, end }: KeyRange): void {
       throw new InvalidArgumentError('Keys that begin with the byte FF are reserved', { key })
     }
   }
+}
+
+/** Checks what is to be watched: a key, or a range that is not empty. @throws InvalidArgumentError, LimitExceededError */
+export function watchTarget(target: Uint8Array | KeyRange): WatchTarget {
+  if (target instanceof Uint8Array) {
+    checkKey(target)
+    return { begin: byteString(target) }
+  }
+  checkRange(target)
+  const [begin, end] = [byteString(target.begin), byteString(target.end)]
+  if (begin >= end) throw new InvalidArgumentError('A range that is watched must not be empty')
+  return { begin, end }
 }

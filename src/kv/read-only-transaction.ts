@@ -1,6 +1,5 @@
-import { byteString } from './byte-string.ts'
 import type { RangeOptions, RangeRead, ReadTransaction, Watch, WatchOptions } from './contract.ts'
-import { checkKey, checkRange } from './keys.ts'
+import { checkKey, checkRange, watchTarget } from './keys.ts'
 import { rangeRead } from './range-read.ts'
 import type { KeyRange } from './rows.ts'
 import { stampOf } from './stamp.ts'
@@ -44,8 +43,7 @@ export class ReadOnlyTransaction implements ReadTransaction {
     return this.life.pin().state.number
   }
 
-  watch(key: Uint8Array, options?: WatchOptions): Watch {
-    checkKey(key)
-    return this.life.watch(byteString(key), options)
+  watch(target: Uint8Array | KeyRange, options?: WatchOptions): Watch {
+    return this.life.watch(watchTarget(target), options)
   }
 }

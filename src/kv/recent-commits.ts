@@ -112,11 +112,11 @@ export class RecentCommits implements Coherence {
     return false
   }
 
-  /** Whether any group after `version` changed the key; also if that is not known any more. */
-  mayHaveTouched(key: string, version: number): boolean {
+  /** Whether any group after `version` changed something; also if that is not known any more. */
+  mayHaveTouched(isTouched: (writeSet: WriteSet) => boolean, version: number): boolean {
     if (!this.covers(version)) return true
     for (let number = version + 1; number <= this.#last; number += 1) {
-      if (this.#groups.get(number)!.touches(key)) return true
+      if (isTouched(this.#groups.get(number)!)) return true
     }
     return false
   }

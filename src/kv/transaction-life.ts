@@ -1,11 +1,10 @@
 import { ClosedError, TransactionTooOldError } from '../errors.ts'
 import { TRANSACTION_AGE_MS_MAX } from '../limits.ts'
 import type { Runtime } from '../runtime.ts'
-import type { ByteString } from './byte-string.ts'
 import type { TransactionLimits, Watch, WatchOptions } from './contract.ts'
 import type { RecentCommits } from './recent-commits.ts'
 import type { PinnedSnapshot, SnapshotPool } from './snapshot-pool.ts'
-import type { Watches } from './watches.ts'
+import type { Watches, WatchTarget } from './watches.ts'
 
 /** What a transaction needs of the store that it runs in. */
 export interface TransactionHost {
@@ -42,8 +41,8 @@ export class TransactionLife {
   }
 
   /** Watches a key for changes after the snapshot. */
-  watch(key: ByteString, options: WatchOptions | undefined): Watch {
-    const watch = this.#host.watches.add(key, this.pin().state.number, options?.signal)
+  watch(target: WatchTarget, options: WatchOptions | undefined): Watch {
+    const watch = this.#host.watches.add(target, this.pin().state.number, options?.signal)
     this.#watches.push(watch)
     return watch
   }

@@ -11,7 +11,15 @@ import type {
   Watch,
   WatchOptions,
 } from './contract.ts'
-import { checkJoin, checkKey, checkListedKey, checkRange, checkStampOffset, checkValue } from './keys.ts'
+import {
+  checkJoin,
+  checkKey,
+  checkListedKey,
+  checkRange,
+  checkStampOffset,
+  checkValue,
+  watchTarget,
+} from './keys.ts'
 import { type BatchSource, rangeRead } from './range-read.ts'
 import { ReadConflicts } from './read-conflicts.ts'
 import type { KeyRange, Row } from './rows.ts'
@@ -60,9 +68,8 @@ export class OptimisticTransaction implements Transaction {
     return this.#pin().state.number
   }
 
-  watch(key: Uint8Array, options?: WatchOptions): Watch {
-    checkKey(key)
-    return this.life.watch(byteString(key), options)
+  watch(target: Uint8Array | KeyRange, options?: WatchOptions): Watch {
+    return this.life.watch(watchTarget(target), options)
   }
 
   set(key: Uint8Array, value: Uint8Array): void {

@@ -6,12 +6,24 @@ import type { Watch } from './contract.ts'
 import type { RecentCommits } from './recent-commits.ts'
 import type { WriteSet } from './write-set.ts'
 
+/** What is watched: a key, or a range of keys. */
+export interface WatchTarget {
+  readonly begin: ByteString
+  /** Exclusive; left out for a single key. */
+  readonly end?: ByteString
+}
+
 interface Waiter {
-  readonly key: ByteString
+  readonly watched: Watched
   fire(): void
   fail(error: unknown): void
   /** Undoes what the watch has registered elsewhere. */
   release?(): void
+}
+
+/** A target with those who wait for it. */
+interface Watched extends WatchTarget {
+  readonly waiters: Set<Waiter>
 }
 
 /** How often a process looks at short intervals after it has found commits of others: for a tenth of a second. */
@@ -26,7 +38,7 @@ const QUICK_LOOKS = 50
  * silently at each of these, polling would have to stay anyway.
  */
 export class Watches {
-  readonly #waiters = new Map<ByteString, Set<Waiter>>()
+  readonly #watched = new Map<string, Watched>()
   readonly #runtime: Runtime
   readonly #poll: (() => void) | undefined
   #count = 0
@@ -45,36 +57,44 @@ export class Watches {
     this.#recent = recent
   }
 
-  /** Watches a key for changes after `version`. A change that is known already fires at once. */
-  add(key: ByteString, version: number, signal: AbortSignal | undefined): Watch {
+  /** Watches for changes after `version`. A change that is known already fires at once. */
+  add(target: WatchTarget, version: number, signal: AbortSignal | undefined): Watch {
     if (this.#count >= WATCHES_MAX)
       throw new LimitExceededError('The set of watches', WATCHES_MAX, this.#count + 1, 'watches')
     let waiter: Waiter | undefined
     const fired = new Promise<void>((resolve, reject) => {
-      waiter = { key, fire: resolve, fail: reject }
+      waiter = { watched: this.#watchedAt(target), fire: resolve, fail: reject }
     })
     fired.catch(() => {})
     const added = waiter!
     this.#insert(added)
     if (signal !== undefined) this.#cancelOnAbort(added, signal)
     if (signal?.aborted) this.#settle(added, (it) => it.fail(signal.reason))
-    else if (this.#recent?.mayHaveTouched(key, version)) this.#settle(added, (it) => it.fire())
+    else if (this.#recent?.mayHaveTouched((writeSet) => isTouched(target, writeSet), version))
+      this.#settle(added, (it) => it.fire())
     return { fired, cancel: () => this.#settle(added, () => {}) }
   }
 
   /** Fires the watches of what a commit group changed; all of them if that is unknown. */
   notify(writeSet: WriteSet | undefined): void {
-    for (const [key, waiters] of this.#waiters) {
-      if (writeSet !== undefined && !writeSet.touches(key)) continue
-      for (const waiter of waiters) this.#settle(waiter, (it) => it.fire())
+    for (const watched of this.#watched.values()) {
+      if (writeSet !== undefined && !isTouched(watched, writeSet)) continue
+      for (const waiter of watched.waiters) this.#settle(waiter, (it) => it.fire())
     }
   }
 
   /** Ends all watches. */
   close(): void {
-    for (const waiters of this.#waiters.values()) {
+    for (const { waiters } of this.#watched.values()) {
       for (const waiter of waiters) this.#settle(waiter, (it) => it.fail(new ClosedError('key-value store')))
     }
+  }
+
+  #watchedAt(target: WatchTarget): Watched {
+    const id = idOf(target)
+    const watched = this.#watched.get(id) ?? { ...target, waiters: new Set() }
+    this.#watched.set(id, watched)
+    return watched
   }
 
   #cancelOnAbort(waiter: Waiter, signal: AbortSignal): void {
@@ -84,17 +104,15 @@ export class Watches {
   }
 
   #insert(waiter: Waiter): void {
-    const waiters = this.#waiters.get(waiter.key)
-    if (waiters === undefined) this.#waiters.set(waiter.key, new Set([waiter]))
-    else waiters.add(waiter)
+    waiter.watched.waiters.add(waiter)
     this.#count += 1
     this.#schedulePoll()
   }
 
   #settle(waiter: Waiter, how: (waiter: Waiter) => void): void {
-    const waiters = this.#waiters.get(waiter.key)
-    if (!waiters?.delete(waiter)) return
-    if (waiters.size === 0) this.#waiters.delete(waiter.key)
+    const { watched } = waiter
+    if (!watched.waiters.delete(waiter)) return
+    if (watched.waiters.size === 0) this.#watched.delete(idOf(watched))
     this.#count -= 1
     if (this.#count === 0) {
       this.#cancelPoll?.()
@@ -124,4 +142,13 @@ export class Watches {
       this.#schedulePoll()
     })
   }
+}
+
+function isTouched({ begin, end }: WatchTarget, writeSet: WriteSet): boolean {
+  return end === undefined ? writeSet.touches(begin) : writeSet.touchesRange(begin, end)
+}
+
+/** No byte string holds the character between the two. */
+function idOf({ begin, end }: WatchTarget): string {
+  return end === undefined ? begin : `${begin}\u0100${end}`
 }

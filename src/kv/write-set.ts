@@ -14,12 +14,15 @@ export class WriteSet {
     return this.keys.has(key) || this.ranges.has(key)
   }
 
+  /** Whether any key of the half-open range was changed. */
+  touchesRange(begin: ByteString, end: ByteString): boolean {
+    return this.keys.intersects(begin, end) || this.ranges.intersects(begin, end)
+  }
+
   /** Whether anything that was read was changed. */
   conflictsWith(reads: ReadConflicts): boolean {
     for (const key of reads.keys) if (this.touches(key)) return true
-    for (const { begin, end } of reads.ranges.all()) {
-      if (this.keys.intersects(begin, end) || this.ranges.intersects(begin, end)) return true
-    }
+    for (const { begin, end } of reads.ranges.all()) if (this.touchesRange(begin, end)) return true
     for (const join of reads.joins) if (isJoinedBy(join, this.keys)) return true
     return false
   }

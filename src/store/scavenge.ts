@@ -153,7 +153,7 @@ function quietView(host: StoreHost, tx: Transaction): View {
     ...tx.snapshot,
     readHorizon: () => tx.readHorizon(),
     readVersion: () => tx.readVersion(),
-    watch: (key, options) => tx.watch(key, options),
+    watch: (target, options) => tx.watch(target, options),
   }
   return viewOf(reader, host)
 }

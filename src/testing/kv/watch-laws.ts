@@ -29,6 +29,46 @@ export function watchLaws({ law, simulatedLaw }: Laws): void {
     watch.cancel()
   })
 
+  for (const [name, change] of Object.entries(changes)) {
+    law(`watch() of a range fires on ${name} within it`, async ({ kv }) => {
+      await put(kv, 'b=1')
+      const watch = await kv.readTransact((tx) => tx.watch(range('b', 'c')))
+      await put(kv, 'a=1 c=1')
+      assert.equal(await hasFired(watch), false)
+      await kv.transact((tx) => void change(tx))
+      await watch.fired
+    })
+  }
+
+  law('watch() of a range fires on a stamped key within it, listed or not', async ({ kv }) => {
+    for (const listed of [false, true]) {
+      const watch = await kv.readTransact((tx) => tx.watch(range('b', 'c')))
+      await kv.transact((tx) => tx.setStampedKey(bytes(`a${text(hole())}`), 1, bytes('x'), { listed }))
+      assert.equal(await hasFired(watch), false)
+      await kv.transact((tx) => tx.setStampedKey(bytes(`b${text(hole())}`), 1, bytes('x'), { listed }))
+      await watch.fired
+    }
+  })
+
+  law('watch() of a range fires at once on a change that came after its snapshot', async ({ kv }) => {
+    let watch: Watch | undefined
+    await kv.readTransact(async (tx) => {
+      await tx.get(bytes('b'))
+      await put(kv, 'b=1')
+      watch = tx.watch(range('b', 'c'))
+    })
+    await watch!.fired
+  })
+
+  law('watch() refuses an empty range', async ({ kv }) => {
+    for (const empty of [range('b', 'b'), range('c', 'b')]) {
+      await assert.rejects(
+        kv.readTransact((tx) => tx.watch(empty)),
+        { code: 'invalid-argument' },
+      )
+    }
+  })
+
   law('watch() of a key that does not exist fires when it is set', async ({ kv }) => {
     const watch = await watchKey(kv, 'b')
     await put(kv, 'b=1')
