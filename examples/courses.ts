@@ -4,7 +4,7 @@
  * nor one for each student. Here the decision reads exactly the events that it depends on, by their tags, and only somebody who
  * appends another such event meanwhile is in its way.
  */
-import { type EventSource, openEventStore, type StoreTransaction, type TransactionEvent } from 'eventdb'
+import { openEventStore, type ReadableSource, type StoreTransaction, type TransactionEvent } from 'eventdb'
 
 type CourseEvent =
   | { type: 'CourseDefined'; data: { capacity: number } }
@@ -81,7 +81,7 @@ function decisionModel(
   tx: StoreTransaction,
   course: string,
   student: string,
-): EventSource<TransactionEvent<CourseEvent>> {
+): ReadableSource<TransactionEvent<CourseEvent>> {
   return tx.query<CourseEvent>({
     items: [
       { types: ['CourseDefined', 'CapacityChanged', 'StudentSubscribed'], tags: [`course:${course}`] },

@@ -387,3 +387,70 @@ export class IdempotencyConflictError extends EventDbError<IdempotencyConflict> 
     )
   }
 }
+
+// ── Subscriptions ────────────────────────────────────────────────────────────────────────────────────────
+
+/** The group does not exist, or was deleted while it was in use. */
+export class SubscriptionNotFoundError extends EventDbError<{
+  readonly group: string
+  readonly source: object
+}> {
+  override readonly code = 'subscription-not-found'
+
+  constructor(group: string, source: object) {
+    super(`There is no subscription ${JSON.stringify(group)} to ${sourceText(source)}; create it first`, {
+      group,
+      source,
+    })
+  }
+}
+
+/** The source has a group of that name already. */
+export class SubscriptionExistsError extends EventDbError<{
+  readonly group: string
+  readonly source: object
+}> {
+  override readonly code = 'subscription-exists'
+
+  constructor(group: string, source: object) {
+    super(`There is a subscription ${JSON.stringify(group)} to ${sourceText(source)} already`, {
+      group,
+      source,
+    })
+  }
+}
+
+/** A source as people name it: `stream "cart-1"`, `all events`. */
+function sourceText(source: object): string {
+  const { kind, ...names } = source as { readonly kind?: string }
+  if (kind === 'all') return 'all events'
+  return [kind, ...Object.values(names).map((name) => JSON.stringify(name))].join(' ')
+}
+
+/** The group has as many consumers as its `maxConsumers` allow. */
+export class MaxConsumersError extends EventDbError<{
+  readonly group: string
+  readonly maxConsumers: number
+}> {
+  override readonly code = 'max-consumers'
+  override readonly retryable = true
+
+  constructor(group: string, maxConsumers: number) {
+    super(`The subscription ${JSON.stringify(group)} has as many consumers as it takes: ${maxConsumers}`, {
+      group,
+      maxConsumers,
+    })
+  }
+}
+
+/** A consumer gave no sign of life for `messageTimeoutMs`, so that its events went to others. Subscribe again. */
+export class LeaseLostError extends EventDbError<{ readonly group: string; readonly consumer: number }> {
+  override readonly code = 'lease-lost'
+
+  constructor(group: string, consumer: number) {
+    super(`Consumer ${consumer} of the subscription ${JSON.stringify(group)} has lost its lease`, {
+      group,
+      consumer,
+    })
+  }
+}

@@ -18,7 +18,9 @@ export {
   IdempotencyConflictError,
   IndexMissingError,
   InvalidArgumentError,
+  LeaseLostError,
   LimitExceededError,
+  MaxConsumersError,
   type QueryViolation,
   type RestoreProblem,
   StorageError,
@@ -29,12 +31,15 @@ export {
   StreamNotRestorableError,
   StreamTombstonedError,
   type StreamViolation,
+  SubscriptionExistsError,
+  SubscriptionNotFoundError,
   TransactionTooLargeError,
   TransactionTooOldError,
   UnserializableError,
   type Violation,
   WrongExpectedVersionError,
 } from './errors.ts'
+export { type OpenEventStoreOptions, openEventStore } from './opening/open-event-store.ts'
 export { type Runtime, systemRuntime } from './runtime.ts'
 export type {
   EventStore,
@@ -44,6 +49,7 @@ export type {
   KeyValueReader,
   KeyValueRow,
   KeyValueWriter,
+  ReadableSources,
   StoreCommit,
   StoreReadTransaction,
   StoreTransaction,
@@ -73,16 +79,17 @@ export type {
   StreamAppend,
   StreamCondition,
 } from './store/contract-appending.ts'
+export type { Query, QueryItem, SourceName } from './store/contract-query.ts'
 export type {
   AllReadOptions,
   EventRead,
   EventSource,
   IndexName,
   PositionReadOptions,
-  Query,
-  QueryItem,
+  ReadableSource,
   ReadOptions,
   StreamReadOptions,
+  TransactionSource,
 } from './store/contract-reading.ts'
 export type {
   CreateStreamOptions,
@@ -100,7 +107,46 @@ export type {
   StreamInfo,
   StreamState,
   StreamsOptions,
+  SubscribableStream,
 } from './store/contract-streams.ts'
+export type {
+  BatchedCatchUpOptions,
+  BatchHandler,
+  CatchUpOptions,
+  CatchUpSubscription,
+  ConsumerInfo,
+  CreateSubscriptionOptions,
+  Delivery,
+  DeliveryHandler,
+  EventFilter,
+  EventHandler,
+  GroupSettings,
+  GroupSource,
+  GroupState,
+  GroupStrategy,
+  HandlerContext,
+  NackAction,
+  ParkedEvent,
+  ParkedOptions,
+  ParkedSelection,
+  PersistentOptions,
+  PersistentSubscription,
+  ResolvedFilter,
+  ResolvedGroupSettings,
+  RetryBackoff,
+  SightOptions,
+  StoredFilter,
+  SubscribableSource,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionEnd,
+  SubscriptionEndReason,
+  SubscriptionEntry,
+  SubscriptionGroup,
+  SubscriptionInfo,
+  VolatileOptions,
+  VolatileSubscription,
+} from './store/contract-subscribing.ts'
 export type {
   EventLink,
   EventShape,
@@ -113,4 +159,3 @@ export type {
   RecordedFields,
   TransactionEvent,
 } from './store/event.ts'
-export { type OpenEventStoreOptions, openEventStore } from './store/open-event-store.ts'

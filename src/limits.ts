@@ -141,3 +141,38 @@ export const SNAPSHOTS_KEPT: number = 2
 export const KEY_SWEEP_KEYS: number = 256
 /** Appends with idempotency keys after which a process looks for keys that have expired. */
 export const KEY_SWEEP_APPENDS: number = 256
+
+/** Events at the end of the log that are kept in memory for all subscribers of a store. */
+export const TAIL_EVENTS_MAX: number = 4_096
+/** Bytes of records after which fewer are kept. */
+export const TAIL_BYTES_MAX: number = 32 * 1_024 * 1_024
+/** Events that wait for the consumer of a volatile subscription, unless it says otherwise. */
+export const INBOX_EVENTS: number = 1_000
+/** Most events that a volatile subscription may let wait. */
+export const INBOX_EVENTS_MAX: number = 100_000
+/** Most events that a handler can ask for at a time: what is read at a time. */
+export const HANDLER_BATCH_MAX: number = 512
+/** Longest name of a group, in UTF-8 bytes. */
+export const GROUP_NAME_BYTES_MAX: number = 256
+/** Largest source and settings of a group, encoded, in bytes. */
+export const GROUP_SETTINGS_BYTES_MAX: number = 64 * 1_024
+/** Most events that a consumer of a group may have in its hand. */
+export const GROUP_BUFFER_MAX: number = 2_000
+/** Most events that a handler of a group may have at a time. */
+export const GROUP_CONCURRENCY_MAX: number = 1_000
+/** Events of a group that wait, to be delivered again or behind others, from which on nothing new is given out. */
+export const GROUP_WAITING_MAX: number = 4_000
+/** Slots that the keys of a pinned group are divided into. */
+export const PIN_SLOTS: number = 256
+/** Parked events that are replayed or skipped in one transaction. */
+export const REPLAY_EVENTS: number = 500
+/** Events that are looked at to find out how far a group is behind. */
+export const LAG_EVENTS_MAX: number = 100_000
+/** Longest reason of a nack that is kept, in characters. */
+export const REASON_CHARACTERS_MAX: number = 1_000
+/** Bytes of events that wait in memory for a consumer, from which on it gets no more. */
+export const SUBSCRIPTION_BYTES_MAX: number = 32 * 1_024 * 1_024
+/** How long members of a volatile group may leave events that are only theirs, in milliseconds. */
+export const VOLATILE_GRACE_MS: number = 1_000
+/** Rows of a group that a check compares on one snapshot. */
+export const GROUP_CHECK_ROWS_MAX: number = 50_000

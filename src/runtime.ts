@@ -19,6 +19,8 @@ export interface Runtime {
   random(): number
   /** Fills `target` with cryptographically strong random bytes. */
   randomBytes(target: Uint8Array): void
+  /** Tells people of something that no code has asked for. @default nobody is told */
+  warn?(message: string, error: unknown): void
 }
 
 /** The real world. */
@@ -41,6 +43,7 @@ export const systemRuntime: Runtime = {
   randomBytes: (target) => {
     crypto.getRandomValues(target as Uint8Array<ArrayBuffer>)
   },
+  warn: (message, error) => console.warn(...(error === undefined ? [message] : [message, error])),
 }
 
 /** Waits one turn of the event loop, so that input, timers and whoever else waits have theirs. */

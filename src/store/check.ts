@@ -1,3 +1,4 @@
+import type { Broker } from './broker.ts'
 import { checkChunks, checkEventIds, checkIndexes, checkLog } from './check-events.ts'
 import { checkKeyResults } from './check-key-results.ts'
 import { checkSettings, checkSnapshots, checkStrays } from './check-others.ts'
@@ -11,18 +12,22 @@ import { onlyNames } from './known-names.ts'
  * Verifies everything that is stored, in both directions: every event has its rows, and every row its event.
  * Page by page, each on a snapshot of its own, so that the store stays in use; whatever is compared is read from one snapshot.
  */
-export async function checkStore(host: StoreHost, options: CheckOptions = {}): Promise<CheckReport> {
+export async function checkStore(
+  host: StoreHost,
+  broker: Broker,
+  options: CheckOptions = {},
+): Promise<CheckReport> {
   checkOptions(options)
   const run = new CheckRun(host, options)
   // What cannot be read with another format must not be judged by this one.
-  if (await checkSettings(run)) await checkRows(run)
+  if (await checkSettings(run)) await checkRows(run, broker)
   const { problems, events, streams, rows } = run
   return { problems, events, streams, rows }
 }
 
 const checkOptions = onlyNames('The options of a check', 'signal', 'onProgress', 'problemsMax')
 
-async function checkRows(run: CheckRun): Promise<void> {
+async function checkRows(run: CheckRun, broker: Broker): Promise<void> {
   await checkNames(run)
   await checkStreamRows(run)
   await checkLog(run)
@@ -31,5 +36,6 @@ async function checkRows(run: CheckRun): Promise<void> {
   await checkIndexes(run)
   await checkKeyResults(run)
   await checkSnapshots(run)
+  await broker.check(run)
   await checkStrays(run)
 }

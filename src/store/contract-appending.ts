@@ -1,4 +1,4 @@
-import type { Query } from './contract-reading.ts'
+import type { Query } from './contract-query.ts'
 import type { NewEvent } from './event.ts'
 
 /**

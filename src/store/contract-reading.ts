@@ -1,4 +1,5 @@
-import type { RecordedEvent } from './event.ts'
+import type { GroupSource, SubscribableSource } from './contract-subscribing.ts'
+import type { RecordedEvent, TransactionEvent } from './event.ts'
 
 /**
  * Where to read, and how. `from` and `to` are inclusive, `after` and `before` exclusive; to go on where an earlier read
@@ -50,24 +51,20 @@ export interface EventRead<R> extends AsyncIterable<R> {
 }
 
 /** Anything that can be read in order. */
-export interface EventSource<R = RecordedEvent, Options = PositionReadOptions> {
+export interface ReadableSource<R = RecordedEvent, Options = PositionReadOptions> {
   /** @throws InvalidArgumentError for bounds that make no sense; while reading: CorruptionError, ClosedError */
   read(options?: Options): EventRead<R>
 }
 
+/** Anything that can be read in order and subscribed to. `Place` is what tells where an event is in it. */
+export interface EventSource<R = RecordedEvent, Options = PositionReadOptions, Place = bigint>
+  extends ReadableSource<R, Options>,
+    SubscribableSource<R, Place> {}
+
+/** Anything that can be read in order within a transaction, which can also create groups that subscribe to it. */
+export interface TransactionSource<R = TransactionEvent, Options = PositionReadOptions, Place = bigint>
+  extends ReadableSource<R, Options>,
+    GroupSource<Place, void> {}
+
 /** An index that a store can have: by what precedes the first `-` of the stream id, by event type, and by each tag. */
 export type IndexName = 'category' | 'type' | 'tag'
-
-/** One alternative of a query: the event's type is among `types`, and it has all of `tags`. A side that is left out or empty does not filter. */
-export interface QueryItem {
-  readonly types?: readonly string[]
-  readonly tags?: readonly string[]
-}
-
-/**
- * Which events are meant: those that match any of the items; all if there are no `items`. As dcb.events defines it. Events of system
- * streams are never meant.
- */
-export interface Query {
-  readonly items?: readonly QueryItem[]
-}

@@ -5,7 +5,8 @@ import type {
   ExpectedVersion,
   LinkOptions,
 } from './contract-appending.ts'
-import type { EventSource, StreamReadOptions } from './contract-reading.ts'
+import type { ReadableSource, StreamReadOptions } from './contract-reading.ts'
+import type { GroupSource, SubscribableSource } from './contract-subscribing.ts'
 import type { EventShape, JsonObject, JsonValue, NewEvent, RecordedEvent } from './event.ts'
 
 /** How a stream is: never created nor written, readable, deleted (but it may come back), or gone for ever. */
@@ -99,7 +100,8 @@ export interface Snapshots<S = JsonValue | Uint8Array> {
  * known of an append.
  */
 export interface Stream<E extends EventShape = EventShape, R = RecordedEvent<E>, Position = bigint>
-  extends EventSource<R, StreamReadOptions> {
+  extends ReadableSource<R, StreamReadOptions>,
+    GroupSource<number, unknown> {
   readonly id: string
   /**
    * Appends events to the end of the stream, all or none. An empty list writes nothing, but its conditions are checked.
@@ -155,9 +157,15 @@ export interface Stream<E extends EventShape = EventShape, R = RecordedEvent<E>,
   snapshots<S = JsonValue | Uint8Array>(name: string, options?: SnapshotOptions): Snapshots<S>
 }
 
+/** A stream outside of transactions, which can be subscribed to. */
+export interface SubscribableStream<E extends EventShape = EventShape>
+  extends Omit<Stream<E>, keyof GroupSource<number, unknown>>,
+    SubscribableSource<RecordedEvent<E>, number> {}
+
 /** Names of the members of a stream that change it. */
 type Changing =
   | 'append'
+  | 'createSubscription'
   | 'linkTo'
   | 'setMetadata'
   | 'setRetention'

@@ -10,14 +10,23 @@ import type {
   StoreInfo,
 } from './contract-admin.ts'
 import type { AppendResult, MultiAppendOptions, StreamAppend } from './contract-appending.ts'
-import type { AllReadOptions, EventSource, IndexName, Query } from './contract-reading.ts'
+import type { Query } from './contract-query.ts'
+import type {
+  AllReadOptions,
+  EventSource,
+  IndexName,
+  ReadableSource,
+  TransactionSource,
+} from './contract-reading.ts'
 import type {
   CreateStreamOptions,
   ReadonlyStream,
   Stream,
   StreamEntry,
   StreamsOptions,
+  SubscribableStream,
 } from './contract-streams.ts'
+import type { SubscriptionEntry } from './contract-subscribing.ts'
 import type { EventShape, JsonValue, RecordedEvent, TransactionEvent } from './event.ts'
 
 // ── Transactions ─────────────────────────────────────────────────────────────────────────────────────────
@@ -62,17 +71,24 @@ export interface IndexedSources {
   query<E extends EventShape = EventShape>(query: Query): EventSource<RecordedEvent<E>>
 }
 
-/** The same within a transaction, whose own events come last. */
+/** The same within a transaction that only reads. */
+export interface ReadableSources {
+  category<E extends EventShape = EventShape>(category: string): ReadableSource<RecordedEvent<E>>
+  eventType<E extends EventShape = EventShape>(type: E['type']): ReadableSource<RecordedEvent<E>>
+  query<E extends EventShape = EventShape>(query: Query): ReadableSource<RecordedEvent<E>>
+}
+
+/** The same within a transaction that writes, whose own events come last. */
 export interface TransactionSources {
-  category<E extends EventShape = EventShape>(category: string): EventSource<TransactionEvent<E>>
-  eventType<E extends EventShape = EventShape>(type: E['type']): EventSource<TransactionEvent<E>>
+  category<E extends EventShape = EventShape>(category: string): TransactionSource<TransactionEvent<E>>
+  eventType<E extends EventShape = EventShape>(type: E['type']): TransactionSource<TransactionEvent<E>>
   /** The transaction conflicts with exactly the later appends that match the query. */
-  query<E extends EventShape = EventShape>(query: Query): EventSource<TransactionEvent<E>>
+  query<E extends EventShape = EventShape>(query: Query): TransactionSource<TransactionEvent<E>>
 }
 
 /** A consistent view of the whole store, for at most 5 seconds. */
-export interface StoreReadTransaction extends IndexedSources {
-  readonly all: EventSource<RecordedEvent, AllReadOptions>
+export interface StoreReadTransaction extends ReadableSources {
+  readonly all: ReadableSource<RecordedEvent, AllReadOptions>
   stream<E extends EventShape = EventShape>(id: string): ReadonlyStream<E, RecordedEvent<E>>
   readonly kv: KeyValueReader
 }
@@ -82,7 +98,7 @@ export interface StoreReadTransaction extends IndexedSources {
  * own writes; its own events come last in every source, without a position.
  */
 export interface StoreTransaction extends TransactionSources {
-  readonly all: EventSource<TransactionEvent, AllReadOptions>
+  readonly all: TransactionSource<TransactionEvent, AllReadOptions>
   stream<E extends EventShape = EventShape>(id: string): Stream<E, TransactionEvent<E>, undefined>
   /** Creates a stream. @throws StreamExistsError if it was created or written before; StreamTombstonedError */
   createStream<E extends EventShape = EventShape>(
@@ -119,12 +135,14 @@ export interface EventStore extends IndexedSources, AsyncDisposable {
   /** Everything, in the global order. */
   readonly all: EventSource<RecordedEvent, AllReadOptions>
   /** One stream, whether it exists or not. @throws InvalidArgumentError, LimitExceededError for an id that cannot be one */
-  stream<E extends EventShape = EventShape>(id: string): Stream<E>
+  stream<E extends EventShape = EventShape>(id: string): SubscribableStream<E>
   /** Creates a stream. @throws StreamExistsError if it was created or written before; StreamTombstonedError */
   createStream<E extends EventShape = EventShape>(
     id: string,
     options?: CreateStreamOptions,
-  ): Promise<Stream<E>>
+  ): Promise<SubscribableStream<E>>
+  /** Lists the groups of all sources. */
+  subscriptions(options?: { readonly signal?: AbortSignal }): AsyncIterable<SubscriptionEntry>
   /** Enumerates streams in the order of their ids' UTF-8 bytes. */
   streams(options?: StreamsOptions): AsyncIterable<StreamEntry>
   /**

@@ -4,6 +4,7 @@ import { EVENT_BYTES_MAX, IDEMPOTENCY_KEY_MS } from '../limits.ts'
 import { type Runtime, systemRuntime } from '../runtime.ts'
 import { prepareMany } from './append-options.ts'
 import { Appender } from './appender.ts'
+import { type Broker, type MakeBroker, subscribable } from './broker.ts'
 import { checkStore } from './check.ts'
 import type { EventStore, StoreReadTransaction, StoreTransaction, StoreTransactOptions } from './contract.ts'
 import type {
@@ -16,8 +17,15 @@ import type {
   StoreInfo,
 } from './contract-admin.ts'
 import type { AppendResult, MultiAppendOptions, StreamAppend } from './contract-appending.ts'
-import type { AllReadOptions, EventSource, Query } from './contract-reading.ts'
-import type { CreateStreamOptions, Stream, StreamEntry, StreamsOptions } from './contract-streams.ts'
+import type { Query, SourceName } from './contract-query.ts'
+import type { AllReadOptions, EventSource, ReadableSource } from './contract-reading.ts'
+import type {
+  CreateStreamOptions,
+  StreamEntry,
+  StreamsOptions,
+  SubscribableStream,
+} from './contract-streams.ts'
+import type { SubscriptionEntry } from './contract-subscribing.ts'
 import type { EventShape, RecordedEvent } from './event.ts'
 import { ForwardClock } from './forward-clock.ts'
 import type { StoreHost } from './host.ts'
@@ -27,6 +35,7 @@ import type { Keyspace } from './keyspace.ts'
 import { onlyNames } from './known-names.ts'
 import { joinPlace, type Place } from './place.ts'
 import { checkStreamId } from './prepared-event.ts'
+import { prepareQuery } from './query.ts'
 import { readingOf } from './reading.ts'
 import { RecordEncoder } from './record.ts'
 import { reindexStore } from './reindex.ts'
@@ -48,6 +57,7 @@ export interface StoreParts {
   readonly runtime?: Runtime
   readonly eventBytesMax?: number
   readonly idempotencyKeyMs?: number
+  readonly makeBroker: MakeBroker
 }
 
 /** Makes the store over a place whose format was claimed. */
@@ -67,7 +77,9 @@ class LayeredStore implements EventStore {
   readonly #streamHost: StreamHost
   readonly #ownsKv: boolean
   readonly #place: Place
+  readonly #broker: Broker
   #closing: Promise<void> | undefined
+  #isClosed = false
 
   constructor(parts: StoreParts) {
     const { kv, keys, ownsKv, runtime = systemRuntime } = parts
@@ -90,27 +102,29 @@ class LayeredStore implements EventStore {
     }
     this.#appender = new Appender(this.#host)
     const reading = readingOf(kv, this.#host, () => this.#assertOpen())
+    this.#broker = parts.makeBroker({ host: this.#host, reading, assertOpen: () => this.#assertOpen() })
     this.#streamHost = {
       host: this.#host,
       reading,
+      broker: this.#broker,
       append: (request, signal) => {
         this.#assertOpen()
         return this.#appender.appendOne(request, signal)
       },
       transact: (body) => this.transact(body),
     }
-    this.all = allSource(reading)
+    this.all = { ...allSource(reading), ...subscribable(this.#broker, { kind: 'all' }) }
   }
 
-  stream<E extends EventShape = EventShape>(id: string): Stream<E> {
+  stream<E extends EventShape = EventShape>(id: string): SubscribableStream<E> {
     checkStreamId(id)
-    return new StoreStream(this.#streamHost, id) as unknown as Stream<E>
+    return new StoreStream(this.#streamHost, id) as unknown as SubscribableStream<E>
   }
 
   async createStream<E extends EventShape = EventShape>(
     id: string,
     options?: CreateStreamOptions,
-  ): Promise<Stream<E>> {
+  ): Promise<SubscribableStream<E>> {
     await this.transact((tx) => tx.createStream(id, options))
     return this.stream<E>(id)
   }
@@ -123,15 +137,21 @@ class LayeredStore implements EventStore {
   }
 
   category<E extends EventShape = EventShape>(category: string): EventSource<RecordedEvent<E>> {
-    return categorySource(this.#streamHost.reading, category) as EventSource<RecordedEvent<E>>
+    return this.#source(categorySource(this.#streamHost.reading, category), { kind: 'category', category })
   }
 
   eventType<E extends EventShape = EventShape>(type: E['type']): EventSource<RecordedEvent<E>> {
-    return typeSource(this.#streamHost.reading, type) as EventSource<RecordedEvent<E>>
+    return this.#source(typeSource(this.#streamHost.reading, type), { kind: 'type', type })
   }
 
   query<E extends EventShape = EventShape>(query: Query): EventSource<RecordedEvent<E>> {
-    return querySource(this.#streamHost.reading, query) as EventSource<RecordedEvent<E>>
+    const { query: copy } = prepareQuery(query)
+    return this.#source(querySource(this.#streamHost.reading, copy), { kind: 'query', query: copy })
+  }
+
+  subscriptions({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterable<SubscriptionEntry> {
+    this.#assertOpen()
+    return this.#broker.list(signal)
   }
 
   async append(
@@ -163,7 +183,7 @@ class LayeredStore implements EventStore {
 
   within(tx: Transaction): StoreTransaction {
     this.#assertOpen()
-    return storeTransaction(this.#host, this.#place.sessions, tx)
+    return storeTransaction(this.#host, this.#broker, this.#place.sessions, tx)
   }
 
   async info(options: { readonly signal?: AbortSignal } = {}): Promise<StoreInfo> {
@@ -174,7 +194,7 @@ class LayeredStore implements EventStore {
 
   async check(options?: CheckOptions): Promise<CheckReport> {
     this.#assertOpen()
-    return checkStore(this.#host, options)
+    return checkStore(this.#host, this.#broker, options)
   }
 
   async scavenge(options?: ScavengeOptions): Promise<ScavengeReport> {
@@ -208,12 +228,21 @@ class LayeredStore implements EventStore {
   }
 
   async #close(): Promise<void> {
+    // Handlers that are still running may append.
+    const ending = this.#broker.close()
+    if (ending !== undefined) await ending
+    this.#isClosed = true
     await this.#appender.close()
     this.#place.release()
     if (this.#ownsKv) await this.kv.close()
   }
 
+  /** What can be read, and subscribed to under its name. */
+  #source<E extends EventShape>(readable: ReadableSource, name: SourceName): EventSource<RecordedEvent<E>> {
+    return { ...readable, ...subscribable(this.#broker, name) } as unknown as EventSource<RecordedEvent<E>>
+  }
+
   #assertOpen(): void {
-    if (this.#closing !== undefined) throw new ClosedError('event store')
+    if (this.#isClosed) throw new ClosedError('event store')
   }
 }

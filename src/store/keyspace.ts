@@ -27,6 +27,9 @@ const KEY_RESULT = 13
 const KEY_EXPIRY = 14
 const SNAPSHOT = 15
 const REINDEX = 16
+const SUBSCRIPTION = 17
+const GROUP = 18
+const GROUP_NUMBER = 19
 
 /** The space of each index. */
 const INDEX_SPACES: Readonly<Record<IndexName, number>> = { category: CATEGORY, type: TYPE, tag: TAG }
@@ -47,6 +50,12 @@ export class Keyspace {
   readonly user: Subspace
   readonly format: Uint8Array
   readonly streamNumbers: Uint8Array
+  /** The names of groups. */
+  readonly subscriptions: Subspace
+  /** What groups know, by their numbers. */
+  readonly groups: Subspace
+  /** The number of the group that was created last. */
+  readonly groupNumber: Uint8Array
   readonly snapshots: SnapshotKeys
   /** What was appended under idempotency keys. */
   readonly keyResults: KeyResultKeys
@@ -61,6 +70,9 @@ export class Keyspace {
     this.user = root.subspace([USER])
     this.format = root.pack([FORMAT])
     this.streamNumbers = root.pack([STREAM_NUMBERS])
+    this.subscriptions = root.subspace([SUBSCRIPTION])
+    this.groups = root.subspace([GROUP])
+    this.groupNumber = root.pack([GROUP_NUMBER])
     this.#log = root.subspace([LOG])
     this.#logPrefix = withByte(this.#log.prefix, VERSIONSTAMP_CODE)
     this.#names = root.subspace([NAME])
@@ -283,8 +295,8 @@ export class Keyspace {
   gaps(): KeyRange[] {
     const gaps: KeyRange[] = []
     let { begin } = this.root.everything()
-    for (let space = FORMAT; space <= REINDEX; space += 1) {
-      const isSingleRow = space === FORMAT || space === STREAM_NUMBERS
+    for (let space = FORMAT; space <= GROUP_NUMBER; space += 1) {
+      const isSingleRow = space === FORMAT || space === STREAM_NUMBERS || space === GROUP_NUMBER
       const packed = this.root.pack([space])
       const end = isSingleRow ? withByte(packed, 0) : strinc(packed)
       const used = { begin: packed, end }

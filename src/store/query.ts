@@ -1,6 +1,6 @@
 import { InvalidArgumentError, LimitExceededError } from '../errors.ts'
 import { EVENT_TYPE_BYTES_MAX, QUERY_ITEMS_MAX, QUERY_TYPES_MAX, TAG_BYTES_MAX, TAGS_MAX } from '../limits.ts'
-import type { Query, QueryItem } from './contract-reading.ts'
+import type { Query, QueryItem } from './contract-query.ts'
 import { onlyNames } from './known-names.ts'
 import { checkName } from './text.ts'
 

@@ -33,7 +33,7 @@ export function logPages(
     if (pageEvents !== READ_PAGE_EVENTS_FIRST) await reading.pause()
     signal?.throwIfAborted()
     const wanted = isSparse ? pageEvents : Math.min(left, pageEvents)
-    const page = await reading.onSnapshot((view) => readPage(view, { first, last }, wanted, shape))
+    const page = await reading.onSnapshot((view) => readLogPage(view, { first, last }, wanted, shape))
     pageEvents = READ_PAGE_EVENTS
     isSparse = page.events.length === 0
     const events = page.events.slice(0, left)
@@ -46,12 +46,13 @@ export function logPages(
 }
 
 /** Events, and the position that was looked at last, unless the log ends there. */
-interface LogPage {
+export interface LogPage {
   readonly events: readonly RecordedEvent[]
   readonly end: bigint | undefined
 }
 
-async function readPage(
+/** Reads up to `limit` rows of the log on one snapshot. */
+export async function readLogPage(
   view: View,
   { first, last }: PositionBounds,
   limit: number,

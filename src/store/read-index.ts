@@ -40,7 +40,7 @@ export function indexPages(
     signal?.throwIfAborted()
     const wanted = isSparse ? pageEvents : Math.min(left, pageEvents)
     const part = { ...shape, limit: left }
-    const page = await reading.onSnapshot((view) => readPage(view, search, within, wanted, part))
+    const page = await reading.onSnapshot((view) => readIndexPage(view, search, within, wanted, part))
     pageEvents = READ_PAGE_EVENTS
     isSparse = page.events.length === 0
     const events = page.events.slice(0, left)
@@ -52,12 +52,13 @@ export function indexPages(
 }
 
 /** Events, and the position from which to read on; none at the end. */
-interface IndexPage {
+export interface IndexPage {
   readonly events: readonly RecordedEvent[]
   readonly next: bigint | undefined
 }
 
-async function readPage(
+/** Reads about `wanted` events that an index leads to on one snapshot. */
+export async function readIndexPage(
   view: View,
   search: IndexSearch,
   bounds: PositionBounds,

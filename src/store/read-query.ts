@@ -32,13 +32,19 @@ export function queryPages(
   shape: ReadShape,
   signal: AbortSignal | undefined,
 ): NextPage<RecordedEvent> {
+  const search = querySearch(query)
+  if (search === undefined) return logPages(reading, bounds, { ...shape, system: false }, signal)
+  return indexPages(reading, search, bounds, shape, signal)
+}
+
+/** The search for what a query means; `undefined` if that is every event. */
+export function querySearch(query: PreparedQuery): IndexSearch | undefined {
   const { items } = query
-  if (items === undefined) return logPages(reading, bounds, { ...shape, system: false }, signal)
-  const search: IndexSearch = {
+  if (items === undefined) return undefined
+  return {
     plan: (settings) => queryPlan(items, settings),
     isMeant: (event) => matchesQuery(query, event),
   }
-  return indexPages(reading, search, bounds, shape, signal)
 }
 
 function readable(plan: IndexPlan, settings: Settings): IndexPlan {

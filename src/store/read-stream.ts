@@ -42,29 +42,30 @@ export function streamPages(
       number ??= await numberOf(view.tx, keys, streamId)
       return number === undefined
         ? NOTHING
-        : readPage(view, { streamId, number }, { first, last }, wanted, shape)
+        : readStreamPage(view, { streamId, number }, { first, last }, wanted, shape)
     })
     pageEvents = READ_PAGE_EVENTS
     isSparse = page.events.length === 0
     const events = page.events.slice(0, left)
-    if (page.end === undefined) left = 0
-    else if (shape.backwards) last = page.end - 1
-    else first = page.end + 1
+    if (page.isEnd) left = 0
+    else if (shape.backwards) last = page.through! - 1
+    else first = page.through! + 1
     left -= events.length
     return events
   }
 }
 
-/** Events, and the version that was looked at last, unless the stream ends there. */
-interface StreamPage {
+/** Events, the version that was looked at last, if any, and whether the stream ends there. */
+export interface StreamPage {
   readonly events: readonly RecordedEvent[]
-  readonly end: number | undefined
+  readonly through: number | undefined
+  readonly isEnd: boolean
 }
 
-const NOTHING: StreamPage = { events: [], end: undefined }
+const NOTHING: StreamPage = { events: [], through: undefined, isEnd: true }
 
 /** Reads what rows of the stream's index point to, and makes sure that it is what they mean. */
-async function readPage(
+export async function readStreamPage(
   view: View,
   { streamId, number }: { readonly streamId: string; readonly number: number },
   bounds: VersionBounds,
@@ -93,8 +94,11 @@ async function readPage(
   for (const [at, event] of events.entries()) {
     if (!isPlaceOf(event, id, versions[at]!)) throw misled(streamId, versions[at]!, event)
   }
-  const end = isCut || index.length === limit ? versions[events.length - 1] : undefined
-  return { events: shape.resolveLinks ? await resolveLinks(view, events) : events, end }
+  return {
+    events: shape.resolveLinks ? await resolveLinks(view, events) : events,
+    through: versions[events.length - 1],
+    isEnd: !isCut && index.length < limit,
+  }
 }
 
 /** The first version within bounds that can be read. @throws StreamTombstonedError */

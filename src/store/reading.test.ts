@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { openMemory } from '../drivers/memory/index.ts'
 import { READ_TURN_MS } from '../limits.ts'
+import { openEventStore } from '../opening/open-event-store.ts'
 import { type Runtime, systemRuntime } from '../runtime.ts'
 import type { EventStore } from './contract.ts'
-import { openEventStore } from './open-event-store.ts'
 
 /** A store in memory with 1,500 events in one stream, and how often its reads gave way to the event loop. */
 async function storeWithTurns(clock: () => number): Promise<{ store: EventStore; turns: () => number }> {

@@ -88,3 +88,17 @@ export function viewWithin(session: WritingView, { keys, clock }: ReadingHost): 
     pendingAt: (number, version) => session.pendingAt(number, version),
   }
 }
+
+/** What a transaction sees without depending on it: for what will be there later as well. */
+export function quietViewOf(tx: Transaction, { keys, clock }: ReadingHost): View {
+  const { snapshot } = tx
+  const quiet: ReadTransaction = {
+    get: (key) => snapshot.get(key),
+    getMany: (several) => snapshot.getMany(several),
+    getRange: (range, options) => snapshot.getRange(range, options),
+    readHorizon: () => tx.readHorizon(),
+    readVersion: () => tx.readVersion(),
+    watch: (target, options) => tx.watch(target, options),
+  }
+  return { keys, tx: quiet, quiet, own: undefined, now: clock.now(), pendingAt: () => undefined }
+}

@@ -1,10 +1,10 @@
 import { positionOf, timeOfPosition } from '../kv/stamp.ts'
 import { EVENT_TYPE_BYTES_MAX, STREAM_ID_BYTES_MAX } from '../limits.ts'
+import type { Query } from './contract-query.ts'
 import type {
   AllReadOptions,
-  EventSource,
   PositionReadOptions,
-  Query,
+  ReadableSource,
   StreamReadOptions,
 } from './contract-reading.ts'
 import type { PendingEvent, RecordedEvent, TransactionEvent } from './event.ts'
@@ -32,7 +32,7 @@ import type { Settings } from './settings.ts'
 import { checkName } from './text.ts'
 
 /** Everything that is stored, in the global order. */
-export function allSource(reading: Reading): EventSource<RecordedEvent, AllReadOptions> {
+export function allSource(reading: Reading): ReadableSource<RecordedEvent, AllReadOptions> {
   return {
     read: (options = {}) => {
       checkAllReadOptions(options)
@@ -45,7 +45,7 @@ export function allSource(reading: Reading): EventSource<RecordedEvent, AllReadO
 }
 
 /** The stored events of one stream. */
-export function streamSource(reading: Reading, id: string): EventSource<RecordedEvent, StreamReadOptions> {
+export function streamSource(reading: Reading, id: string): ReadableSource<RecordedEvent, StreamReadOptions> {
   checkStreamId(id)
   return {
     read: (options = {}) => {
@@ -59,24 +59,24 @@ export function streamSource(reading: Reading, id: string): EventSource<Recorded
 }
 
 /** The stored events of a category. @throws InvalidArgumentError, LimitExceededError */
-export function categorySource(reading: Reading, category: string): EventSource {
+export function categorySource(reading: Reading, category: string): ReadableSource {
   checkName(category, 'A category', STREAM_ID_BYTES_MAX)
   return indexSource(reading, categorySearch(category))
 }
 
 /** The stored events of a type. @throws InvalidArgumentError, LimitExceededError */
-export function typeSource(reading: Reading, type: string): EventSource {
+export function typeSource(reading: Reading, type: string): ReadableSource {
   checkName(type, 'The type of an event', EVENT_TYPE_BYTES_MAX)
   return indexSource(reading, typeSearch(type))
 }
 
 /** The stored events that a query means. @throws InvalidArgumentError, LimitExceededError */
-export function querySource(reading: Reading, query: Query): EventSource {
+export function querySource(reading: Reading, query: Query): ReadableSource {
   const prepared = prepareQuery(query)
   return positionSource((bounds, shape, signal) => queryPages(reading, prepared, bounds, shape, signal))
 }
 
-function indexSource(reading: Reading, search: IndexSearch): EventSource {
+function indexSource(reading: Reading, search: IndexSearch): ReadableSource {
   return positionSource((bounds, shape, signal) => indexPages(reading, search, bounds, shape, signal))
 }
 
@@ -86,7 +86,7 @@ type PagesByPosition = (
   signal: AbortSignal | undefined,
 ) => NextPage<RecordedEvent>
 
-function positionSource(pages: PagesByPosition): EventSource {
+function positionSource(pages: PagesByPosition): ReadableSource {
   return {
     read: (options = {}) => {
       checkPositionReadOptions(options)
@@ -106,7 +106,7 @@ export interface SessionReading {
 export function allSourceWithin({
   session,
   reading,
-}: SessionReading): EventSource<TransactionEvent, AllReadOptions> {
+}: SessionReading): ReadableSource<TransactionEvent, AllReadOptions> {
   return {
     read: (options = {}) => {
       checkAllReadOptions(options)
@@ -130,7 +130,7 @@ export function allSourceWithin({
 export function streamSourceWithin(
   { session, reading }: SessionReading,
   id: string,
-): EventSource<TransactionEvent, StreamReadOptions> {
+): ReadableSource<TransactionEvent, StreamReadOptions> {
   checkStreamId(id)
   return {
     read: (options = {}) => {
@@ -150,19 +150,22 @@ export function streamSourceWithin(
 }
 
 /** The events of a category as a transaction sees them. */
-export function categorySourceWithin(scene: SessionReading, category: string): EventSource<TransactionEvent> {
+export function categorySourceWithin(
+  scene: SessionReading,
+  category: string,
+): ReadableSource<TransactionEvent> {
   checkName(category, 'A category', STREAM_ID_BYTES_MAX)
   return indexSourceWithin(scene, categorySearch(category))
 }
 
 /** The events of a type as a transaction sees them. */
-export function typeSourceWithin(scene: SessionReading, type: string): EventSource<TransactionEvent> {
+export function typeSourceWithin(scene: SessionReading, type: string): ReadableSource<TransactionEvent> {
   checkName(type, 'The type of an event', EVENT_TYPE_BYTES_MAX)
   return indexSourceWithin(scene, typeSearch(type))
 }
 
 /** The events that a query means as a transaction sees them. */
-export function querySourceWithin(scene: SessionReading, query: Query): EventSource<TransactionEvent> {
+export function querySourceWithin(scene: SessionReading, query: Query): ReadableSource<TransactionEvent> {
   const { reading } = scene
   const prepared = prepareQuery(query)
   return positionSourceWithin(
@@ -172,7 +175,7 @@ export function querySourceWithin(scene: SessionReading, query: Query): EventSou
   )
 }
 
-function indexSourceWithin(scene: SessionReading, search: IndexSearch): EventSource<TransactionEvent> {
+function indexSourceWithin(scene: SessionReading, search: IndexSearch): ReadableSource<TransactionEvent> {
   return positionSourceWithin(
     scene,
     (event, settings) => search.isMeant(event, settings),
@@ -184,7 +187,7 @@ function positionSourceWithin(
   { session, reading }: SessionReading,
   isMeant: (event: TransactionEvent, settings: Settings) => boolean,
   pages: PagesByPosition,
-): EventSource<TransactionEvent> {
+): ReadableSource<TransactionEvent> {
   return {
     read: (options = {}) => {
       checkPositionReadOptions(options)

@@ -1,4 +1,5 @@
 import { type PreparedRequest, prepareOne } from './append-options.ts'
+import type { AnySubscribable, Broker } from './broker.ts'
 import type { StoreTransaction } from './contract.ts'
 import type { AppendOptions, AppendResult, EventPlace, LinkOptions } from './contract-appending.ts'
 import type { EventRead, StreamReadOptions } from './contract-reading.ts'
@@ -11,6 +12,7 @@ import type {
   Stream,
   StreamInfo,
 } from './contract-streams.ts'
+import type { CreateSubscriptionOptions, SubscriptionGroup } from './contract-subscribing.ts'
 import type { JsonObject, NewEvent, RecordedEvent } from './event.ts'
 import type { StoreHost } from './host.ts'
 import { checkVersion } from './read-options.ts'
@@ -24,6 +26,7 @@ import { linkRequest } from './stream-links.ts'
 export interface StreamHost {
   readonly host: StoreHost
   readonly reading: Reading
+  readonly broker: Broker
   append(request: PreparedRequest, signal: AbortSignal | undefined): Promise<AppendResult>
   transact<T>(body: (tx: StoreTransaction) => Promise<T>): Promise<T>
 }
@@ -49,6 +52,21 @@ export class StoreStream implements Stream {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  subscribe(...how: Parameters<AnySubscribable['subscribe']>): Promise<unknown> {
+    return this.#store.broker.subscribe({ kind: 'stream', streamId: this.id }, ...how)
+  }
+
+  createSubscription(
+    name: string,
+    options: CreateSubscriptionOptions<number> = {},
+  ): Promise<SubscriptionGroup> {
+    return this.#store.broker.create({ kind: 'stream', streamId: this.id }, name, options)
+  }
+
+  subscription(name: string): SubscriptionGroup {
+    return this.#store.broker.group({ kind: 'stream', streamId: this.id }, name)
   }
 
   async linkTo(event: EventPlace, options: LinkOptions = {}): Promise<AppendResult> {

@@ -2,15 +2,18 @@ import type { ReadTransaction, Transaction } from '../kv/contract.ts'
 import { positionOf } from '../kv/stamp.ts'
 import { type PreparedRequest, prepareMany, prepareOne } from './append-options.ts'
 import { pendingResultOf } from './appended.ts'
+import { type Broker, type GroupBirth, groupSource } from './broker.ts'
 import type {
-  IndexedSources,
+  ReadableSources,
   StoreReadTransaction,
   StoreTransaction,
   TransactionSources,
 } from './contract.ts'
 import type { AppendResult } from './contract-appending.ts'
-import type { EventSource, Query, StreamReadOptions } from './contract-reading.ts'
+import type { Query, SourceName } from './contract-query.ts'
+import type { ReadableSource, StreamReadOptions, TransactionSource } from './contract-reading.ts'
 import type { CreateStreamOptions, ReadonlyStream, SnapshotOptions, Stream } from './contract-streams.ts'
+import type { GroupSource } from './contract-subscribing.ts'
 import type { EventShape, RecordedEvent, TransactionEvent } from './event.ts'
 import type { StoreHost } from './host.ts'
 import type { Sessions } from './place.ts'
@@ -46,16 +49,23 @@ import { linkRequest } from './stream-links.ts'
 import { userKeyReader, userKeyWriter } from './user-keys.ts'
 
 /** Lays the store over a transaction that writes. */
-export function storeTransaction(host: StoreHost, sessions: Sessions, tx: Transaction): StoreTransaction {
+export function storeTransaction(
+  host: StoreHost,
+  broker: Broker,
+  sessions: Sessions,
+  tx: Transaction,
+): StoreTransaction {
   const known = sessions.get(tx)
   const session = known ?? new StoreSession(host, tx, { memory: 'read-snapshot', keepsEvents: true })
   sessions.set(tx, session)
   const scene: SessionReading = { session, reading: readingWithin(session, host) }
   const stream = <E extends EventShape>(id: string): Stream<E, TransactionEvent<E>, undefined> =>
-    streamWithin<E>(host, scene, id)
+    streamWithin<E>(host, scene, id, groups)
+  const birth: GroupBirth = { tx, view: viewWithin(session, host), stateOf: (id) => session.stream(id) }
+  const groups: GroupsOf = (source) => groupSource(broker, source, birth)
   return {
-    all: allSourceWithin(scene),
-    ...sourcesWithin(scene),
+    all: { ...allSourceWithin(scene), ...groups({ kind: 'all' }) },
+    ...sourcesWithin(scene, groups),
     stream,
     createStream: async <E extends EventShape>(id: string, options: CreateStreamOptions = {}) => {
       checkWritableStreamId(id)
@@ -74,38 +84,42 @@ export function storeTransaction(host: StoreHost, sessions: Sessions, tx: Transa
   }
 }
 
+/** What a source within a transaction can do besides being read. */
+type GroupsOf = <Place>(source: SourceName) => GroupSource<Place, void>
+
 /** Lays the store over a transaction that only reads. */
 export function storeReadTransaction(host: StoreHost, tx: ReadTransaction): StoreReadTransaction {
   const reading = readingIn(tx, host)
   const view = viewOf(tx, host)
   return {
     all: allSource(reading),
-    ...indexedSources(reading),
+    ...readableSources(reading),
     stream: <E extends EventShape>(id: string) => readonlyStream<E>(reading, view, id),
     kv: userKeyReader(tx, host.keys.user),
   }
 }
 
-/** The sources that go through indexes. */
-export function indexedSources(reading: Reading): IndexedSources {
+function readableSources(reading: Reading): ReadableSources {
   return {
     category: <E extends EventShape>(category: string) =>
-      categorySource(reading, category) as EventSource<RecordedEvent<E>>,
+      categorySource(reading, category) as ReadableSource<RecordedEvent<E>>,
     eventType: <E extends EventShape>(type: string) =>
-      typeSource(reading, type) as EventSource<RecordedEvent<E>>,
+      typeSource(reading, type) as ReadableSource<RecordedEvent<E>>,
     query: <E extends EventShape>(query: Query) =>
-      querySource(reading, query) as EventSource<RecordedEvent<E>>,
+      querySource(reading, query) as ReadableSource<RecordedEvent<E>>,
   }
 }
 
-function sourcesWithin(scene: SessionReading): TransactionSources {
+function sourcesWithin(scene: SessionReading, groups: GroupsOf): TransactionSources {
+  const both = <E extends EventShape>(readable: ReadableSource<TransactionEvent>, name: SourceName) =>
+    ({ ...readable, ...groups<bigint>(name) }) as unknown as TransactionSource<TransactionEvent<E>>
   return {
     category: <E extends EventShape>(category: string) =>
-      categorySourceWithin(scene, category) as EventSource<TransactionEvent<E>>,
+      both<E>(categorySourceWithin(scene, category), { kind: 'category', category }),
     eventType: <E extends EventShape>(type: string) =>
-      typeSourceWithin(scene, type) as EventSource<TransactionEvent<E>>,
+      both<E>(typeSourceWithin(scene, type), { kind: 'type', type }),
     query: <E extends EventShape>(query: Query) =>
-      querySourceWithin(scene, query) as EventSource<TransactionEvent<E>>,
+      both<E>(querySourceWithin(scene, query), { kind: 'query', query }),
   }
 }
 
@@ -131,6 +145,7 @@ function streamWithin<E extends EventShape>(
   host: StoreHost,
   scene: SessionReading,
   id: string,
+  groups: GroupsOf,
 ): Stream<E, TransactionEvent<E>, undefined> {
   const { session } = scene
   const changing = { host, session }
@@ -139,6 +154,7 @@ function streamWithin<E extends EventShape>(
   const stream: Stream<EventShape, TransactionEvent, undefined> = {
     id,
     read: source.read,
+    ...groups<number>({ kind: 'stream', streamId: id }),
     append: async (events, options = {}) => one(await appendWithin(session, prepareOne(id, events, options))),
     linkTo: async (event, options = {}) => {
       const append = async () => session.appendWhenReady(await linkRequest(view, id, event, options))
@@ -160,7 +176,7 @@ function streamWithin<E extends EventShape>(
   return stream as unknown as Stream<E, TransactionEvent<E>, undefined>
 }
 
-function eventIn<R>(source: EventSource<R, StreamReadOptions>, version: number): Promise<R | undefined> {
+function eventIn<R>(source: ReadableSource<R, StreamReadOptions>, version: number): Promise<R | undefined> {
   checkVersion(version)
   return source.read({ from: version, to: version }).first()
 }

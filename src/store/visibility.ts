@@ -62,11 +62,11 @@ export async function firstReadable(view: View, number: number, life: Life, head
   const { maxCount = head, maxAgeMs } = life
   const first = Math.min(head + 1, Math.max(hiddenTo(life) + 1, head - maxCount + 1))
   if (maxAgeMs === undefined) return first
-  return firstAt(view, number, await expiredBefore(view, maxAgeMs), first, head)
+  return firstVersionAt(view, number, await expiredBefore(view, maxAgeMs), first, head)
 }
 
 /** Searches for the first version from `low` on whose event was recorded at a position or later: they ascend with the version. */
-async function firstAt(
+export async function firstVersionAt(
   { tx, keys }: View,
   number: number,
   position: bigint,

@@ -1,4 +1,5 @@
 import type { EventStore } from '../../src/store/contract.ts'
+import { writeGroups } from '../../src/testing/store/group-writing.ts'
 
 /** The store that `docs/keyspace.md` shows byte by byte: one of everything that can be stored. */
 export async function writeExampleStore(store: EventStore): Promise<void> {
@@ -28,4 +29,6 @@ export async function writeExampleStore(store: EventStore): Promise<void> {
   })
   await store.stream('order-3').append({ type: 'OrderPlaced' }, { idempotencyKey: 'request-9' })
   await store.scavenge()
+  const directory = await store.kv.openDirectory(['eventdb'])
+  await writeGroups({ store, directory, category: 'order', streamId: 'order-1' })
 }

@@ -1,7 +1,9 @@
 import { expect } from 'vitest'
 import type { KeyValueStore } from '../../src/kv/contract.ts'
+import { openEventStore } from '../../src/opening/open-event-store.ts'
 import type { EventStore } from '../../src/store/contract.ts'
-import { openEventStore } from '../../src/store/open-event-store.ts'
+import type { SubscriptionGroup } from '../../src/store/contract-subscribing.ts'
+import { writeGroups } from '../../src/testing/store/group-writing.ts'
 import { double } from '../../src/tuple/elements.ts'
 import { fixedRuntime } from './fixed-world.ts'
 
@@ -36,6 +38,17 @@ export async function writeGoldenStore(store: EventStore): Promise<void> {
   })
   await store.stream('account-7').setMetadata({ limit: null, colour: 'blue' })
   await writeLives(store)
+  await writeBills(store)
+}
+
+/** Streams of a category that groups are about, and the groups. */
+async function writeBills(store: EventStore): Promise<void> {
+  for (const round of [1, 2]) {
+    for (const n of [1, 2, 3, 4, 5])
+      await store.stream(`bill-${n}`).append({ type: 'OrderPaid', data: round })
+  }
+  const directory = await store.kv.openDirectory(PATH)
+  await writeGroups({ store, directory, category: 'bill', streamId: 'bill-1' })
 }
 
 /** Streams that were deleted, brought back, truncated, scavenged and so on, and what else belongs to streams. */
@@ -60,7 +73,7 @@ async function writeLives(store: EventStore): Promise<void> {
 /** Expects everything that was written, and nothing else, as users see it. */
 export async function expectGoldenStore(store: EventStore): Promise<void> {
   expect((await store.check()).problems).toEqual([])
-  expect(await store.info()).toMatchObject({ format: 1, streams: 10, events: 145, systemEvents: 7 })
+  expect(await store.info()).toMatchObject({ format: 1, streams: 15, events: 155, systemEvents: 7 })
   expect(await streamsOf(store)).toEqual([
     '$$account-7 2',
     '$$cut 1',
@@ -70,6 +83,11 @@ export async function expectGoldenStore(store: EventStore): Promise<void> {
     '$$revived 1',
     'Größe/日本語 😀 1',
     'account-7 1',
+    'bill-1 2',
+    'bill-2 2',
+    'bill-3 2',
+    'bill-4 2',
+    'bill-5 2',
     'cut 4',
     'kept 4',
     'large 1',
@@ -82,11 +100,47 @@ export async function expectGoldenStore(store: EventStore): Promise<void> {
   await expectLives(store)
   await expectOrder(store)
   await expectOtherEvents(store)
+  await expectGroups(store)
   expect(await store.stream('account-7').metadata()).toEqual({ owner: 'ada', colour: 'blue' })
   expect(await ownKeysOf(store)).toEqual([
     [['logo', 1, [double(2), null]], Uint8Array.of(0xca, 0xfe)],
     [['open', 'order-1'], { since: '2024' }],
   ])
+}
+
+async function expectGroups(store: EventStore): Promise<void> {
+  const names: string[] = []
+  for await (const { name, source, state } of store.subscriptions())
+    names.push(`${name} ${source.kind} ${state}`)
+  expect(names).toEqual(['audit all running', 'billing category running', 'mailer stream running'])
+  expect(await store.all.subscription('audit').info()).toMatchObject({
+    inFlight: 1,
+    retrying: 2,
+    parked: 1,
+    checkpoint: POSITION,
+    position: POSITION + 4n,
+    consumers: [{ consumer: 2, inFlight: 1 }],
+  })
+  expect(await parkedIn(store.all.subscription('audit'))).toEqual(['Signature, no such customer, attempt 1'])
+  const billing = store.category('bill').subscription('billing')
+  expect(await billing.info()).toMatchObject({ inFlight: 2, retrying: 1, held: 4, parked: 2, lag: 7 })
+  expect(await parkedIn(billing)).toHaveLength(2)
+  expect((await billing.info()).settings).toMatchObject({ strategy: 'pinned', parkMode: 'sequence' })
+  const mailer = await store.stream('bill-1').subscription('mailer').info()
+  expect(mailer).toMatchObject({
+    settings: { filter: { types: ['OrderPaid'] } },
+    head: 2,
+    lag: 2,
+    consumers: [],
+  })
+}
+
+async function parkedIn(group: SubscriptionGroup): Promise<string[]> {
+  const parked: string[] = []
+  for await (const { event, reason, attempts } of group.parked()) {
+    parked.push(`${event?.type}, ${reason}, attempt ${attempts}`)
+  }
+  return parked
 }
 
 async function expectLives(store: EventStore): Promise<void> {
@@ -136,9 +190,25 @@ export async function expectGoldenStoreToGoOn(store: EventStore): Promise<void> 
   ])
   await store.stream('deleted').restore()
   expect(await store.stream('deleted').read().toArray()).toHaveLength(4)
+  await expectGroupToGoOn(store)
   const { lastVersion: newVersion } = await store.stream('new').append({ type: 'More' })
   expect(newVersion).toBe(1)
   expect((await store.check()).problems).toEqual([])
+}
+
+/** Expects that a group that was stored delivers what it has not delivered yet. What waits for time needs a clock that does not stand still. */
+async function expectGroupToGoOn({ kv }: EventStore): Promise<void> {
+  await using store = await openEventStore(kv, { directory: await kv.openDirectory(PATH) })
+  const subscription = await store.stream('bill-1').subscribe({ type: 'persistent', group: 'mailer' })
+  const data: unknown[] = []
+  for await (const delivery of subscription) {
+    data.push(delivery.event.data)
+    expect(await delivery.ack()).toBe(true)
+    if (data.length === 2) break
+  }
+  expect(data).toEqual([1, 2])
+  await subscription.close()
+  expect(await store.stream('bill-1').subscription('mailer').info()).toMatchObject({ lag: 0, checkpoint: 2 })
 }
 
 /** The first position of 2024. */

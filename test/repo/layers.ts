@@ -6,7 +6,7 @@ const LEAVES = ['src/errors.ts', 'src/limits.ts', 'src/runtime.ts']
 /** The one way from the library to its drivers: maps a path to an engine. */
 const OPENER = 'src/drivers/open-folder.ts'
 /** Who may load the opener, when a store is opened and not before. */
-const OPENER_USERS = ['src/index.ts', 'src/store/open-event-store.ts']
+const OPENER_USERS = ['src/index.ts', 'src/opening/open-event-store.ts']
 
 const LOWEST = ['leaves', 'tuple', 'kv', 'directory']
 const UP_TO_SUBSCRIPTION = [...LOWEST, 'store', 'subscription']
@@ -24,13 +24,14 @@ const MAY_KNOW: Readonly<Record<string, readonly string[]>> = {
   subscription: [...LOWEST, 'store'],
   aggregate: UP_TO_SUBSCRIPTION,
   projection: UP_TO_SUBSCRIPTION,
-  index: LIBRARY,
-  testing: [...LIBRARY, 'index', 'drivers', 'driver'],
+  opening: LIBRARY,
+  index: [...LIBRARY, 'opening'],
+  testing: [...LIBRARY, 'opening', 'index', 'drivers', 'driver'],
   cli: [],
 }
 
 /** What unit tests may use besides, so that they have something to stand on. */
-const TESTS_MAY_KNOW = ['src/drivers/memory/', 'src/testing/']
+const TESTS_MAY_KNOW = ['src/drivers/memory/', 'src/opening/', 'src/testing/']
 
 interface Place {
   readonly layer: string

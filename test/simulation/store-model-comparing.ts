@@ -3,11 +3,11 @@ import { isDeepStrictEqual } from 'node:util'
 import {
   type AllReadOptions,
   type EventDbError,
-  type EventSource,
   type EventStore,
   IndexMissingError,
   type PositionReadOptions,
   type Query,
+  type ReadableSource,
   type StoreReadTransaction,
   type StoreTransaction,
   type StreamReadOptions,
@@ -227,7 +227,7 @@ export async function compareOwnKeys(
 }
 
 async function compareByPosition(
-  source: EventSource<TransactionEvent, AllReadOptions>,
+  source: ReadableSource<TransactionEvent, AllReadOptions>,
   oracle: StoreOracle,
   plan: ReadPlan,
   wanted: readonly ModelEvent[],
@@ -376,7 +376,7 @@ async function refuses(call: Promise<unknown>, code: string, what: string): Prom
   await assert.rejects(call, (error: EventDbError) => error.code === code, `${what} is refused`)
 }
 
-async function refusesIndex(source: EventSource<TransactionEvent>, what: string): Promise<void> {
+async function refusesIndex(source: ReadableSource<TransactionEvent>, what: string): Promise<void> {
   await assert.rejects(
     source.read().toArray(),
     IndexMissingError,

@@ -4,15 +4,18 @@ import type {
   EventRead,
   EventSource,
   EventStore,
+  GroupSource,
   MultiAppendOptions,
   PositionReadOptions,
   Query,
+  ReadableSource,
   RecordedEvent,
   Snapshots,
   StoreTransaction,
   Stream,
   StreamAppend,
   StreamReadOptions,
+  SubscribableStream,
 } from 'eventdb'
 
 /**
@@ -22,10 +25,17 @@ import type {
 export function withinTransactions(store: EventStore): EventStore {
   const within = <T>(body: (tx: StoreTransaction) => Promise<T>): Promise<T> =>
     store.kv.transact((tx) => body(store.within(tx)))
-  const source = <Options extends { readonly signal?: AbortSignal | undefined }>(
-    outside: EventSource<RecordedEvent, Options>,
-    sourceIn: (tx: StoreTransaction) => EventSource<unknown, Options>,
-  ): EventSource<RecordedEvent, Options> => ({
+  const source = <Options extends { readonly signal?: AbortSignal | undefined }, Place>(
+    outside: EventSource<RecordedEvent, Options, Place>,
+    sourceIn: (tx: StoreTransaction) => ReadableSource<unknown, Options> & GroupSource<Place, unknown>,
+  ): EventSource<RecordedEvent, Options, Place> => ({
+    // Subscriptions outlive transactions; groups are created in them.
+    subscribe: outside.subscribe.bind(outside),
+    subscription: outside.subscription.bind(outside),
+    createSubscription: async (name, options) => {
+      await within((tx) => sourceIn(tx).createSubscription(name, options))
+      return outside.subscription(name)
+    },
     read: (options) => {
       // Options are checked when they are given, whoever reads.
       outside.read(options)
@@ -41,20 +51,22 @@ export function withinTransactions(store: EventStore): EventStore {
     return { ...result, position: last?.position }
   }
   const overridden: Partial<EventStore> = {
-    all: source<AllReadOptions>(store.all, (tx) => tx.all),
+    all: source<AllReadOptions, bigint>(store.all, (tx) => tx.all),
     category: ((name: string) =>
-      source<PositionReadOptions>(store.category(name), (tx) => tx.category(name))) as EventStore['category'],
+      source<PositionReadOptions, bigint>(store.category(name), (tx) =>
+        tx.category(name),
+      )) as EventStore['category'],
     eventType: ((type: string) =>
-      source<PositionReadOptions>(store.eventType(type), (tx) =>
+      source<PositionReadOptions, bigint>(store.eventType(type), (tx) =>
         tx.eventType(type),
       )) as EventStore['eventType'],
     query: ((query: Query) => {
       const copy = structuredClone(query)
-      return source<PositionReadOptions>(store.query(query), (tx) => tx.query(copy))
+      return source<PositionReadOptions, bigint>(store.query(query), (tx) => tx.query(copy))
     }) as EventStore['query'],
     stream: ((id: string) => {
-      const read = source<StreamReadOptions>(store.stream(id), (tx) => tx.stream(id)).read
-      return streamWithin(store.stream(id), within, read, positioned)
+      const sources = source<StreamReadOptions, number>(store.stream(id), (tx) => tx.stream(id))
+      return { ...streamWithin(store.stream(id), within, sources.read, positioned), ...sources }
     }) as EventStore['stream'],
     createStream: (async (id: string, options) => {
       await within((tx) => tx.createStream(id, options))
@@ -79,11 +91,11 @@ export function withinTransactions(store: EventStore): EventStore {
 type Within = <T>(body: (tx: StoreTransaction) => Promise<T>) => Promise<T>
 
 function streamWithin(
-  outside: Stream,
+  outside: SubscribableStream,
   within: Within,
   read: Stream['read'],
   positioned: (result: AppendResult<undefined>) => Promise<AppendResult>,
-): Stream {
+): Omit<Stream, 'createSubscription'> {
   const { id } = outside
   const call =
     <Args extends unknown[], T>(
@@ -129,7 +141,7 @@ function snapshotsWithin<S>(
 
 function readWithin<Options extends { readonly signal?: AbortSignal | undefined }>(
   within: Within,
-  sourceIn: (tx: StoreTransaction) => EventSource<unknown, Options>,
+  sourceIn: (tx: StoreTransaction) => ReadableSource<unknown, Options>,
   options: Options | undefined,
 ): EventRead<RecordedEvent> {
   const run = <T>(end: (read: EventRead<unknown>) => Promise<T>): Promise<T> =>

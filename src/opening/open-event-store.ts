@@ -3,12 +3,13 @@ import type { KeyValueStore } from '../kv/contract.ts'
 import type { Subspace } from '../kv/subspace.ts'
 import { EVENT_BYTES_LIMIT } from '../limits.ts'
 import type { Runtime } from '../runtime.ts'
-import type { EventStore, EventStoreOptions } from './contract.ts'
-import { makeEventStore } from './event-store.ts'
-import { checkWanted, claimFormat } from './format.ts'
-import { keyspaceOf } from './keyspace.ts'
-import { onlyNames } from './known-names.ts'
-import { describe } from './text.ts'
+import type { EventStore, EventStoreOptions } from '../store/contract.ts'
+import { makeEventStore } from '../store/event-store.ts'
+import { checkWanted, claimFormat } from '../store/format.ts'
+import { keyspaceOf } from '../store/keyspace.ts'
+import { onlyNames } from '../store/known-names.ts'
+import { describe } from '../store/text.ts'
+import { makeBroker } from '../subscription/broker.ts'
 
 /** The directory of a store that was given none. */
 const DEFAULT_DIRECTORY = ['eventdb']
@@ -68,7 +69,7 @@ export async function openEventStore(
     const root = options.directory ?? (await kv.createOrOpenDirectory(DEFAULT_DIRECTORY))
     const keys = keyspaceOf(root)
     await claimFormat(kv, keys, options)
-    return makeEventStore({ kv, keys, ownsKv, ...options })
+    return makeEventStore({ kv, keys, ownsKv, makeBroker, ...options })
   } catch (error) {
     if (ownsKv) await kv.close()
     throw error

@@ -1,0 +1,19 @@
+import { READ_TURN_MS } from '../limits.ts'
+import { type Runtime, turn } from '../runtime.ts'
+
+/** Lets the event loop have its turn now and then, for work that would otherwise go on without waiting for it. */
+export class TurnTaker {
+  readonly #runtime: Runtime
+  #turnedAtMs = 0
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime
+  }
+
+  /** Waits a turn if the last one was some time ago. */
+  async take(): Promise<void> {
+    if (this.#runtime.monotonic() - this.#turnedAtMs < READ_TURN_MS) return
+    await turn(this.#runtime)
+    this.#turnedAtMs = this.#runtime.monotonic()
+  }
+}
