@@ -104,7 +104,8 @@ class VirtualTime implements SimulatedRuntime {
     const untilMs = this.#elapsedMs + ms
     await drain()
     for (let steps = 0; await this.#step(untilMs); steps += 1) assertBounded(steps)
-    this.#elapsedMs = untilMs
+    // Others may have let time pass meanwhile, and it never goes back.
+    this.#elapsedMs = Math.max(this.#elapsedMs, untilMs)
   }
 
   async runUntilIdle(): Promise<void> {

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import type { Subspace } from '../kv/subspace.ts'
+import type { OpenEventStoreOptions } from '../opening/open-event-store.ts'
 import type { EventStore } from '../store/contract.ts'
-import type { OpenEventStoreOptions } from '../store/open-event-store.ts'
 import { seededRandom, simulatedRuntime } from './simulated-runtime.ts'
 import { allReadLaws } from './store/all-read-laws.ts'
 import { appendLaws } from './store/append-laws.ts'
 import { boundaryExampleLaws } from './store/boundary-example-laws.ts'
 import { boundaryLaws } from './store/boundary-laws.ts'
 import { boundaryRaceLaws } from './store/boundary-race-laws.ts'
+import { catchUpFilterLaws } from './store/catch-up-filter-laws.ts'
+import { catchUpLaws } from './store/catch-up-laws.ts'
 import { caughtFailureLaws } from './store/caught-failure-laws.ts'
 import { checkLaws } from './store/check-laws.ts'
 import { closeLaws } from './store/close-laws.ts'
@@ -17,6 +19,27 @@ import { enumerationLaws } from './store/enumeration-laws.ts'
 import { eventIdLaws } from './store/event-id-laws.ts'
 import { eventLaws } from './store/event-laws.ts'
 import { expectedVersionLaws } from './store/expected-version-laws.ts'
+import { followedStreamLaws } from './store/followed-stream-laws.ts'
+import { groupCheckLaws } from './store/group-check-laws.ts'
+import { groupConsumerLaws } from './store/group-consumer-laws.ts'
+import { groupControlLaws } from './store/group-control-laws.ts'
+import { groupDeliveryLaws } from './store/group-delivery-laws.ts'
+import { groupHiddenLaws } from './store/group-hidden-laws.ts'
+import { groupInfoLaws } from './store/group-info-laws.ts'
+import { groupKillerLaws } from './store/group-killer-laws.ts'
+import { groupLaws } from './store/group-laws.ts'
+import { groupLeaseLaws } from './store/group-lease-laws.ts'
+import { groupLivenessLaws } from './store/group-liveness-laws.ts'
+import { groupParkingLaws } from './store/group-parking-laws.ts'
+import { groupPinnedLaws } from './store/group-pinned-laws.ts'
+import { groupPinnedParkingLaws } from './store/group-pinned-parking-laws.ts'
+import { groupRetryLaws } from './store/group-retry-laws.ts'
+import { groupSettingLaws } from './store/group-setting-laws.ts'
+import { groupStandstillLaws } from './store/group-standstill-laws.ts'
+import { groupStartLaws } from './store/group-start-laws.ts'
+import { groupStrategyLaws } from './store/group-strategy-laws.ts'
+import { groupTimeoutLaws } from './store/group-timeout-laws.ts'
+import { handingOverLaws } from './store/handing-over-laws.ts'
 import { idempotencyExpiryLaws } from './store/idempotency-expiry-laws.ts'
 import { idempotencyKeyLaws } from './store/idempotency-key-laws.ts'
 import { idempotencyLaws } from './store/idempotency-laws.ts'
@@ -32,6 +55,7 @@ import { metadataLaws } from './store/metadata-laws.ts'
 import { missingIndexLaws } from './store/missing-index-laws.ts'
 import { multiAppendLaws } from './store/multi-append-laws.ts'
 import { nameLaws } from './store/name-laws.ts'
+import { noLossLaws } from './store/no-loss-laws.ts'
 import { ownKeyLaws } from './store/own-key-laws.ts'
 import { pagingLaws } from './store/paging-laws.ts'
 import { queryLaws } from './store/query-laws.ts'
@@ -42,12 +66,16 @@ import { scanLaws } from './store/scan-laws.ts'
 import { scavengeLaws } from './store/scavenge-laws.ts'
 import { sideBySideLaws } from './store/side-by-side-laws.ts'
 import { sizeLaws } from './store/size-laws.ts'
+import { slowSubscriberLaws } from './store/slow-subscriber-laws.ts'
 import { snapshotLaws } from './store/snapshot-laws.ts'
 import { snapshotLifeLaws } from './store/snapshot-life-laws.ts'
 import { streamReadLaws } from './store/stream-read-laws.ts'
 import { streamStateLaws } from './store/stream-state-laws.ts'
+import { subscriptionLaws } from './store/subscription-laws.ts'
 import { timeLaws } from './store/time-laws.ts'
 import { transactionLaws } from './store/transaction-laws.ts'
+import { volatileGroupLaws } from './store/volatile-group-laws.ts'
+import { volatileLaws } from './store/volatile-laws.ts'
 
 /** How the suite wants a store to be opened. `openEventStore` takes the same options. */
 export type StoreOpenOptions = Pick<
@@ -133,7 +161,35 @@ export function storeConformance(options: StoreConformanceOptions): void {
   snapshotLaws(laws)
   snapshotLifeLaws(laws)
   sideBySideLaws(laws)
+  volatileLaws(laws)
+  catchUpLaws(laws)
+  catchUpFilterLaws(laws)
+  followedStreamLaws(laws)
+  slowSubscriberLaws(laws)
+  handingOverLaws(laws)
+  subscriptionLaws(laws)
+  noLossLaws(laws)
   closeLaws(laws)
+  groupLaws(laws)
+  groupStartLaws(laws)
+  groupSettingLaws(laws)
+  groupDeliveryLaws(laws)
+  groupConsumerLaws(laws)
+  groupRetryLaws(laws)
+  groupTimeoutLaws(laws)
+  groupStrategyLaws(laws)
+  groupPinnedLaws(laws)
+  groupPinnedParkingLaws(laws)
+  groupParkingLaws(laws)
+  groupControlLaws(laws)
+  groupInfoLaws(laws)
+  groupHiddenLaws(laws)
+  groupLeaseLaws(laws)
+  groupKillerLaws(laws)
+  groupLivenessLaws(laws)
+  groupStandstillLaws(laws)
+  volatileGroupLaws(laws)
+  groupCheckLaws(laws)
 }
 
 /** Turns laws into tests. Each gets a seed of its own, which is its place in the list. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { EventStore } from '../../store/contract.ts'
-import type { Query } from '../../store/contract-reading.ts'
+import type { Query } from '../../store/contract-query.ts'
 import type { TransactionEvent } from '../../store/event.ts'
 import { type Decide, deciding, outcomesOf, STYLES } from './deciding.ts'
 import { numbers, type StoreLaws } from './laws.ts'

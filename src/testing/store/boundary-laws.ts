@@ -3,7 +3,7 @@ import { type AppendConditionError, WrongExpectedVersionError } from '../../erro
 import { APPEND_QUERIES_MAX } from '../../limits.ts'
 import type { EventStore, StoreTransaction } from '../../store/contract.ts'
 import type { AppendCondition, AppendConditions } from '../../store/contract-appending.ts'
-import type { Query } from '../../store/contract-reading.ts'
+import type { Query } from '../../store/contract-query.ts'
 import { counted, dataOf, failureOf, numbers, refuses, type StoreLaws, uuidOf } from './laws.ts'
 
 const none: Query = { items: [{ types: [], tags: ['none'] }] }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { AppendConditionError } from '../../errors.ts'
 import type { EventStore, StoreTransaction } from '../../store/contract.ts'
-import type { Query, QueryItem } from '../../store/contract-reading.ts'
+import type { Query, QueryItem } from '../../store/contract-query.ts'
 import type { NewEvent } from '../../store/event.ts'
 import { dataOf, nextTurn, numbers, type StoreLaws } from './laws.ts'
 import { isMeantBy } from './scan.ts'

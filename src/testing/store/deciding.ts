@@ -1,6 +1,6 @@
 import { AppendConditionError } from '../../errors.ts'
 import type { EventStore } from '../../store/contract.ts'
-import type { Query } from '../../store/contract-reading.ts'
+import type { Query } from '../../store/contract-query.ts'
 import type { NewEvent, TransactionEvent } from '../../store/event.ts'
 import { nextTurn } from './laws.ts'
 

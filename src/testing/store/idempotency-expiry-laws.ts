@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { KEY_SWEEP_APPENDS } from '../../limits.ts'
+import { openEventStore } from '../../opening/open-event-store.ts'
 import type { EventStore } from '../../store/contract.ts'
 import { Keyspace } from '../../store/keyspace.ts'
-import { openEventStore } from '../../store/open-event-store.ts'
 import {
   counted,
   dataIn,

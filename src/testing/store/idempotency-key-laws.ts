@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { IDEMPOTENCY_KEY_BYTES_MAX } from '../../limits.ts'
+import { openEventStore } from '../../opening/open-event-store.ts'
 import type { EventStore } from '../../store/contract.ts'
 import type { AppendResult, MultiAppendOptions, StreamAppend } from '../../store/contract-appending.ts'
 import type { NewEvent } from '../../store/event.ts'
-import { openEventStore } from '../../store/open-event-store.ts'
 import { CONTENT, OTHERS, SAME } from './append-contents.ts'
 import { counted, dataIn, everythingIn, failureOf, numbers, refuses, type StoreLaws, uuidOf } from './laws.ts'
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { EVENT_TYPE_BYTES_MAX, STREAM_ID_BYTES_MAX, TAG_BYTES_MAX } from '../../limits.ts'
+import { openEventStore } from '../../opening/open-event-store.ts'
 import type { EventStore } from '../../store/contract.ts'
 import type { PositionReadOptions } from '../../store/contract-reading.ts'
-import { openEventStore } from '../../store/open-event-store.ts'
 import { counted, dataOf, failureOf, numbers, type StoreLaws } from './laws.ts'
 
 /** Ids of streams, by the category that they are of. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { INDEX_PAGE_ROWS_MAX } from '../../limits.ts'
 import type { EventStore } from '../../store/contract.ts'
-import type { Query } from '../../store/contract-reading.ts'
+import type { Query } from '../../store/contract-query.ts'
 import type { NewEvent } from '../../store/event.ts'
 import { dataOf, numbers, type StoreLaws } from './laws.ts'
 import { dataBy } from './scan.ts'

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import type { EventDbError } from '../../errors.ts'
 import type { Subspace } from '../../kv/subspace.ts'
+import type { OpenEventStoreOptions } from '../../opening/open-event-store.ts'
 import { systemRuntime } from '../../runtime.ts'
 import type { EventStore } from '../../store/contract.ts'
 import type { NewEvent } from '../../store/event.ts'
-import type { OpenEventStoreOptions } from '../../store/open-event-store.ts'
 import type { SimulatedRuntime } from '../simulated-runtime.ts'
 
 /** What a law is tried on: a fresh, empty event store. */

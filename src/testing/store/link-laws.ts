@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { EventStore } from '../../store/contract.ts'
-import type { EventSource } from '../../store/contract-reading.ts'
+import type { ReadableSource } from '../../store/contract-reading.ts'
 import type { RecordedEvent } from '../../store/event.ts'
 import { dataOf, failureOf, numbers, refuses, type StoreLaws, uuidOf } from './laws.ts'
 
@@ -152,7 +152,7 @@ function readingLaws({ law }: StoreLaws): void {
       const [first] = await fill(store)
       await store.stream('links-1').linkTo(first)
       await store.stream('links-2').append({ type: 'Other', data: 9 })
-      const found = async (source: EventSource): Promise<unknown[]> => dataOf(source.read())
+      const found = async (source: ReadableSource): Promise<unknown[]> => dataOf(source.read())
       assert.deepEqual(await found(store.category('links')), [1, 9])
       assert.deepEqual(await found(store.category('a')), [1, 2])
       assert.deepEqual(await found(store.all), [1, 2, 1, 9])

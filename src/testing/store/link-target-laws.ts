@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { EventStore } from '../../store/contract.ts'
-import type { EventSource } from '../../store/contract-reading.ts'
+import type { ReadableSource } from '../../store/contract-reading.ts'
 import { dataOf, refuses, type StoreLaws, uuidOf } from './laws.ts'
 
 /** What may happen to the target of a link, and to the event that takes its place in reads afterwards. */
@@ -107,9 +107,9 @@ export function linkTargetLaws({ law, simulatedLaw }: StoreLaws): void {
 }
 
 /** Where the links of `fill` are. */
-function linkSources(store: EventStore): readonly EventSource[] {
+function linkSources(store: EventStore): readonly ReadableSource[] {
   const query = store.query({ items: [{ types: ['$link'] }] })
-  const stream: EventSource = {
+  const stream: ReadableSource = {
     read: ({ direction = 'forwards', limit = Number.POSITIVE_INFINITY, resolveLinks = true } = {}) =>
       store.stream('links-1').read({ direction, limit, resolveLinks }),
   }

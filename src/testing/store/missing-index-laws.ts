@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import type { OpenEventStoreOptions } from '../../opening/open-event-store.ts'
+import { openEventStore } from '../../opening/open-event-store.ts'
 import type { EventStore } from '../../store/contract.ts'
-import type { IndexName, Query } from '../../store/contract-reading.ts'
-import type { OpenEventStoreOptions } from '../../store/open-event-store.ts'
-import { openEventStore } from '../../store/open-event-store.ts'
+import type { Query } from '../../store/contract-query.ts'
+import type { IndexName } from '../../store/contract-reading.ts'
 import { dataOf, failureOf, numbers, refuses, type StoreLaws } from './laws.ts'
 import { dataBy } from './scan.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { READ_PAGE_EVENTS, READ_PAGE_EVENTS_FIRST } from '../../limits.ts'
 import type { EventStore } from '../../store/contract.ts'
-import type { Query } from '../../store/contract-reading.ts'
+import type { Query } from '../../store/contract-query.ts'
 import { counted, dataOf, nextTurn, numbers, type StoreLaws } from './laws.ts'
 
 const BOUNDARY = READ_PAGE_EVENTS_FIRST + READ_PAGE_EVENTS

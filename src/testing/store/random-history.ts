@@ -1,5 +1,5 @@
 import type { EventStore } from '../../store/contract.ts'
-import type { QueryItem } from '../../store/contract-reading.ts'
+import type { QueryItem } from '../../store/contract-query.ts'
 import type { NewEvent } from '../../store/event.ts'
 import type { SimulatedRuntime } from '../simulated-runtime.ts'
 import { numbers } from './laws.ts'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { REINDEX_EVENTS } from '../../limits.ts'
+import { openEventStore } from '../../opening/open-event-store.ts'
 import type { EventStore } from '../../store/contract.ts'
 import type { ReindexProgress } from '../../store/contract-admin.ts'
 import type { IndexName } from '../../store/contract-reading.ts'
-import { openEventStore } from '../../store/open-event-store.ts'
 import { failureOf, nextTurn, numbers, type StoreLaws } from './laws.ts'
 import { assertScans, scanOfCategory, scanOfQuery, scanOfType } from './scan.ts'
 

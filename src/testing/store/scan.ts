@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { EventStore } from '../../store/contract.ts'
-import type { AllReadOptions, EventSource, PositionReadOptions, Query } from '../../store/contract-reading.ts'
+import type { Query } from '../../store/contract-query.ts'
+import type { AllReadOptions, PositionReadOptions, ReadableSource } from '../../store/contract-reading.ts'
 import type { RecordedEvent } from '../../store/event.ts'
 import { dataOf } from './laws.ts'
 
@@ -21,7 +22,7 @@ export function isMeantBy({ items }: Query, { type, tags }: Looked): boolean {
 
 /** A source that looks at everything and keeps what is wanted: what an index must give, without one. */
 export interface Scan {
-  readonly source: (store: Pick<EventStore, 'category' | 'eventType' | 'query'>) => EventSource
+  readonly source: (store: Pick<EventStore, 'category' | 'eventType' | 'query'>) => ReadableSource
   readonly isWanted: (event: RecordedEvent) => boolean
   readonly name: string
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { CHUNK_BYTES, SCAVENGE_EVENTS } from '../../limits.ts'
+import { openEventStore } from '../../opening/open-event-store.ts'
 import type { ScavengeReport } from '../../store/contract-admin.ts'
 import { Keyspace } from '../../store/keyspace.ts'
-import { openEventStore } from '../../store/open-event-store.ts'
 import { counted, failureOf, numbers, type StoreLaws, type StoreScene } from './laws.ts'
 import { snapshotsOf, stateAt, versionsIn } from './snapshot-laws.ts'
 
