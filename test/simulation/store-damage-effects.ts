@@ -2,6 +2,7 @@ import type { IndexName } from 'eventdb'
 import { positionOf } from '../../src/kv/stamp.ts'
 import { decodeKeyResult, isPlaceOfResult } from '../../src/store/key-results.ts'
 import { decodeNumber } from '../../src/store/small-values.ts'
+import { groupRowPlace } from '../../src/subscription/group-check-row.ts'
 import { type Damage, spaceOf } from './store-damaging.ts'
 import { type StoreRead, TOMBSTONED } from './store-reads.ts'
 import { type TrueStream, type Truth, USER } from './store-truth.ts'
@@ -23,6 +24,10 @@ export interface Effects {
 }
 
 const NONE: Effects = { mayCome: () => false, mayLack: () => false }
+
+/** How many groups there are, and the number of the one with hands that is not pinned: see `writeGroups`. */
+const GROUPS = 3
+const UNPINNED = 1
 
 const INDEXES: Readonly<Record<number, IndexName>> = { 10: 'category', 11: 'type', 12: 'tag' }
 
@@ -139,9 +144,23 @@ export function isUnseen(damage: Damage, truth: Truth): boolean {
     case 'drop 15':
       // A snapshot of one piece. It is made again when it is missed.
       return piecesOf(damage, truth) === 1
+    case 'drop 18':
+      return isUnseenInGroup(damage, truth)
+    case 'key 18':
+      // A bell that was moved to another group, or to where it is none.
+      return groupRowPlace(keys, now!.key)?.kind === 'bell' && isUnseenInGroup(damage, truth)
+    case 'value 19':
+      // Numbers of groups that are left out.
+      return numberIn(now!.value) >= GROUPS
     default:
       return false
   }
+}
+
+/** A bell says nothing, and what is in the hands of a group that is not pinned is not counted. */
+function isUnseenInGroup({ row }: Damage, { keys }: Truth): boolean {
+  const { kind, group } = groupRowPlace(keys, row.key)!
+  return kind === 'bell' || (kind === 'hand' && group === UNPINNED)
 }
 
 /** The stamp of a result is checked by the event that it leads to, and for the time by its place in the order of expiry. */

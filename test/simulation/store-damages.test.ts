@@ -45,7 +45,7 @@ test('a store that is whole yields what it holds, and passes its check', async (
   for (const read of READS) expect(await read.read(store), read.name).toEqual(truth.reads.get(read.name))
   expect((await store.check()).problems).toEqual([])
   expect([...truth.reads.values()].filter(({ length }) => length > 0).length).toBeGreaterThan(60)
-  expect(new Set(truth.rows.map((row) => spaceOf(row, truth.prefixLength))).size).toBe(15)
+  expect(new Set(truth.rows.map((row) => spaceOf(row, truth.prefixLength))).size).toBe(18)
 })
 
 test('two rows of a stream that were exchanged are seen by its readers, by links and by check()', async () => {

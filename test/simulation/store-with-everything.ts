@@ -1,4 +1,5 @@
 import type { EventStore, NewEvent } from 'eventdb'
+import { writeGroups } from '../../src/testing/store/group-writing.ts'
 
 /** Streams that are read in the campaign of damages; their system streams are as well. */
 export const STREAMS: readonly string[] = [
@@ -45,6 +46,8 @@ export async function writeEverything(store: EventStore): Promise<void> {
   await hideMore(store)
   await saveSnapshots(store)
   await store.transact((tx) => tx.kv.set(['own'], 1))
+  const directory = await store.kv.openDirectory(['eventdb'])
+  await writeGroups({ store, directory, category: 'order', streamId: 'order-1' })
 }
 
 async function writeOrders(store: EventStore): Promise<void> {
