@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { parseDuration } from './duration.ts'
 import { UsageError } from './errors.ts'
 import { didYouMean } from './suggest.ts'
 
@@ -63,8 +64,9 @@ export function parseArguments(args: readonly string[], specs: readonly OptionSp
 /** Finds the command's name, which is the first word that is neither an option nor an option's value. */
 export function splitCommand(
   args: readonly string[],
+  specs: readonly OptionSpec[] = COMMON_OPTIONS,
 ): { readonly name: string; readonly rest: readonly string[] } | undefined {
-  const first = tokensOf(args, COMMON_OPTIONS).find((token) => token.kind === 'positional')
+  const first = tokensOf(args, specs).find((token) => token.kind === 'positional')
   if (first === undefined) return undefined
   return { name: first.value, rest: args.toSpliced(first.index, 1) }
 }
@@ -92,6 +94,31 @@ export function integerOption(
   if (value >= bounds.min && value <= max) return value
   const range = bounds.max === undefined ? `from ${bounds.min} on` : `from ${bounds.min} to ${max}`
   throw new UsageError(`--${name} takes a whole number ${range}, not ${JSON.stringify(text)}`)
+}
+
+/** The value of an option that is one of a few words. @throws UsageError if it is another one */
+export function choiceOption<T extends string>(
+  args: Arguments,
+  name: string,
+  choices: readonly T[],
+): T | undefined {
+  const text = textOption(args, name)
+  if (text === undefined) return undefined
+  const choice = choices.find((candidate) => candidate === text)
+  if (choice !== undefined) return choice
+  throw new UsageError(
+    `--${name} takes ${choices.join(', ')}, not ${JSON.stringify(text)}${didYouMean(text, choices)}`,
+  )
+}
+
+/** The value of an option that is a duration, in milliseconds. @throws UsageError if it is none */
+export function durationOption(args: Arguments, name: string): number | undefined {
+  const text = textOption(args, name)
+  try {
+    return text === undefined ? undefined : parseDuration(text)
+  } catch (error) {
+    throw new UsageError(`--${name}: ${(error as RangeError).message}`)
+  }
 }
 
 /** The only positional argument. @throws UsageError if there is none, or more than one */

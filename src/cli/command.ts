@@ -27,6 +27,8 @@ export interface Command {
   /** More for its own help: paragraphs and examples. */
   readonly details: string
   readonly options: readonly OptionSpec[]
+  /** Commands of their own, whose names begin with its name: `subscriptions list`. */
+  readonly actions?: readonly Command[]
   /** Runs it. Returns the exit code; throws UsageError for 2, anything else for 1. */
   run(invocation: Invocation): Promise<number>
 }

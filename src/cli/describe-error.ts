@@ -7,6 +7,8 @@ const HINTS: Readonly<Record<string, string>> = {
     'eventdb reindex --add builds an index, and without options goes on with one that was begun',
   'transaction-too-old': 'a smaller --batch takes less time for each transaction',
   'transaction-too-large': 'a smaller --batch makes smaller transactions',
+  'subscription-not-found':
+    'eventdb subscriptions list shows those that there are; subscriptions create makes one',
   'commit-unknown': 'look whether it happened before doing it again; import finds out by itself',
 }
 

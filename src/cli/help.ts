@@ -17,7 +17,7 @@ export function overview(commands: readonly Command[]): string {
     '',
     'eventdb COMMAND --help explains a command; eventdb --version prints the version.',
     'On a terminal the output is for people; elsewhere it is NDJSON, one JSON value a line.',
-    'Exit codes: 0, 1 for a failure, 2 for wrong usage, 130 for long work that Ctrl-C stopped.',
+    'Exit codes: 0, 1 for a failure, 2 for wrong usage, 130 for what Ctrl-C stopped.',
     '',
   ].join('\n')
 }
@@ -30,7 +30,8 @@ export function commandHelp(command: Command): string {
     `${command.summary}.`,
     '',
     ...(command.details === '' ? [] : [command.details.trim(), '']),
-    'Options:',
+    ...actionLines(command),
+    command.actions === undefined ? 'Options:' : 'Options of all actions:',
     ...optionLines([...command.options, ...COMMON_OPTIONS]),
     '',
   ].join('\n')
@@ -39,6 +40,19 @@ export function commandHelp(command: Command): string {
 /** How a command is called, in one line. */
 export function usageLine(command: Command): string {
   return `Usage: eventdb ${`${command.name} ${command.form}`.trim()}`
+}
+
+/** Each action has a help of its own. */
+function actionLines({ name, actions }: Command): readonly string[] {
+  if (actions === undefined) return []
+  const rows = actions.map((action) => [action.name.slice(name.length + 1), action.summary] as const)
+  return [
+    'Actions:',
+    ...columns(rows),
+    '',
+    `eventdb ${name} ACTION --help explains one, and its options.`,
+    '',
+  ]
 }
 
 function optionLines(options: readonly OptionSpec[]): readonly string[] {

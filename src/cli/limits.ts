@@ -20,3 +20,11 @@ export const COLUMNS_DEFAULT: number = 80
 export const COLUMN_SHARE_MAX: number = 1 / 3
 /** Length of a progress bar, in columns. */
 export const PROGRESS_BAR_COLUMNS: number = 20
+/** End of a command's standard error that is kept as the reason of a retry, in bytes. */
+export const COMMAND_ERROR_BYTES: number = 800
+/** Longest line of a command's output that is passed on in one piece, in bytes. */
+export const COMMAND_LINE_BYTES: number = 64 * 1_024
+/** How long a command may go on that was told to end, in milliseconds. */
+export const COMMAND_GRACE_MS: number = 5_000
+/** Most commands that `consume` runs at a time. */
+export const CONSUME_CONCURRENCY_MAX: number = 1_000

@@ -50,7 +50,7 @@ describe('metadataChanges()', () => {
     [['a=1', 'a=2'], '"a" is given twice'],
     [['a=1', '--remove', 'a'], '"a" is given twice'],
     [['--max-count', '0'], '--max-count takes a whole number from 1 on, not "0"'],
-    [['--max-age', '7'], '--max-age: "7" is no duration such as 7d, 12h, 30m or 45s'],
+    [['--max-age', '7'], '--max-age: "7" is no duration such as 7d, 12h, 30m, 45s or 500ms'],
     [['--truncate-before', '0'], '--truncate-before takes a whole number from 1 on'],
   ])('refuses %j', (words, message) => {
     expect(() => changesOf(...words)).toThrow(message)

@@ -33,7 +33,7 @@ export class Output {
    *
    * @throws PipeClosedError if nobody reads any more; CommandError if it cannot be written, as on a full disk
    */
-  async write(text: string): Promise<void> {
+  async write(text: string | Uint8Array): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
     await new Promise<void>((resolve, reject) => {
       this.#stream.write(text, (error) => (error ? reject(this.#failure ?? failureOf(error)) : resolve()))

@@ -12,15 +12,28 @@ import { printable } from './text-width.ts'
 /** Runs what was typed after `eventdb`. Returns the exit code, and never throws. */
 export async function run(argv: readonly string[], around: Surroundings): Promise<number> {
   const split = splitCommand(argv)
-  const command = COMMANDS.find(({ name }) => name === split?.name)
+  const { command, rest } = commandOf(split)
   try {
     if (split === undefined) return await runWithoutCommand(argv, around)
     if (split.name === 'help') return await help(split.rest, around)
     if (command === undefined) throw unknownCommand(split.name)
-    return await runCommand(command, split.rest, around)
+    return await runCommand(command, rest, around)
   } catch (error) {
     return report(error, command, isVerbose(argv, around), around)
   }
+}
+
+/** The command that was named, or its action. */
+function commandOf(split: ReturnType<typeof splitCommand>): {
+  readonly command: Command | undefined
+  readonly rest: readonly string[]
+} {
+  const { name, rest = [] } = split ?? {}
+  const command = COMMANDS.find((candidate) => candidate.name === name)
+  if (command?.actions === undefined) return { command, rest }
+  const word = splitCommand(rest, [...command.options, ...COMMON_OPTIONS])
+  const action = command.actions.find((candidate) => candidate.name === `${command.name} ${word?.name}`)
+  return action === undefined ? { command, rest } : { command: action, rest: word!.rest }
 }
 
 async function runCommand(command: Command, rest: readonly string[], around: Surroundings): Promise<number> {
@@ -46,8 +59,9 @@ async function runWithoutCommand(argv: readonly string[], around: Surroundings):
 }
 
 async function help(rest: readonly string[], { out }: Surroundings): Promise<number> {
-  const name = parseArguments(rest, COMMON_OPTIONS).positionals[0]
-  const command = COMMANDS.find((candidate) => candidate.name === name)
+  const { positionals } = parseArguments(rest, COMMON_OPTIONS)
+  const [name] = positionals
+  const { command } = commandOf(splitCommand(positionals))
   if (name !== undefined && command === undefined) throw unknownCommand(name)
   await out.write(command === undefined ? overview(COMMANDS) : commandHelp(command))
   return 0

@@ -7,7 +7,9 @@ describe('eventdb', () => {
   test('--help lists every command', async () => {
     const { code, stdout, stderr } = await spawned(['--help'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    for (const { name, summary } of COMMANDS) expect(stdout).toContain(`  ${name.padEnd(9)}  ${summary}\n`)
+    const width = Math.max(...COMMANDS.map(({ name }) => name.length))
+    for (const { name, summary } of COMMANDS)
+      expect(stdout).toContain(`  ${name.padEnd(width)}  ${summary}\n`)
   })
 
   test('--version prints the version of the package', async () => {

@@ -84,7 +84,7 @@ async function importInto(
   { args, out, err }: Invocation,
 ): Promise<number> {
   const again = args.flags.has('again')
-  const interrupt = interruption(() => source.stop())
+  const interrupt = interruption({ onInterrupt: () => source.stop() })
   const { signal } = interrupt
   const line = new ProgressLine(err)
   const show = progressOf(source, line)

@@ -1,4 +1,4 @@
-import type { EventSource, EventStore } from 'eventdb'
+import type { EventStore, ReadableSource } from 'eventdb'
 import { type Arguments, positionalsUpTo, textOption } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { UsageError } from '../errors.ts'
@@ -39,7 +39,7 @@ Examples:
   },
 }
 
-function sourceOf(args: Arguments): (store: EventStore) => EventSource {
+function sourceOf(args: Arguments): (store: EventStore) => ReadableSource {
   const category = textOption(args, 'category')
   const items = queryItems(args)
   if (category !== undefined && items.length > 0) {
