@@ -115,7 +115,8 @@ function printTitle({ title, columns }: Group, { engine, builtEvents }: FeatureO
   )
 }
 
-function printFigures(name: string, columns: Group['columns'], figures: Figures): void {
+/** Prints one line: what the columns name of the figures. */
+export function printFigures(name: string, columns: Group['columns'], figures: Figures): void {
   const cells = columns.map(([, figure, digits]) =>
     figures[figure]?.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits }),
   )

@@ -6,6 +6,7 @@ import type { Cell, Work } from './cell.ts'
 import { measureFeatures } from './features.ts'
 import type { Seen } from './measured.ts'
 import { inProcess, medians } from './processes.ts'
+import { measureSubscriptions } from './subscriptions.ts'
 import { printRow, printTitle, type Row } from './table.ts'
 
 /**
@@ -16,6 +17,7 @@ import { printRow, printTitle, type Row } from './table.ts'
 const HELP = `Usage: npm run bench -- [options]
 
   --features             what each feature costs, eventdb beside itself, instead of the comparison with other programs
+  --subscriptions        how fast events are delivered, with what the engine alone can do beside it, instead of either
   --engine sqlite|lmdb   only this engine (default: both)
   --only TEXT            only measurements whose name contains TEXT
   --rounds N             how often each measurement is made; medians are shown (default 3)
@@ -28,6 +30,7 @@ const HELP = `Usage: npm run bench -- [options]
 const { values: options } = parseArgs({
   options: {
     features: { type: 'boolean', default: false },
+    subscriptions: { type: 'boolean', default: false },
     engine: { type: 'string' },
     only: { type: 'string', default: '' },
     rounds: { type: 'string', default: '3' },
@@ -63,7 +66,9 @@ async function main(): Promise<void> {
   )
   try {
     for (const engine of engines) {
-      if (options.features) await measureFeatures({ ...options, engine, root, rounds, scale, builtEvents })
+      const size = { rounds, scale, builtEvents }
+      if (options.features) await measureFeatures({ ...options, engine, root, ...size })
+      else if (options.subscriptions) await measureSubscriptions({ ...options, engine, root, ...size })
       else await compare(engine, root)
     }
   } finally {

@@ -150,3 +150,15 @@ export function look(value: Uint8Array, touch: boolean): boolean {
   if (!touch) return type.length > 0 && version > 0
   return JSON.parse(bytes.toString('utf8', typeEnd + 1 + bytes[typeEnd]!, bytes.length - 16)) !== undefined
 }
+
+/** The type of an event that was read. */
+export function typeOf(value: Uint8Array): string {
+  const bytes = value as Buffer
+  let at = 18
+  // Over the stream's number and the version.
+  for (let numbers = 0; numbers < 2; numbers += 1) {
+    while (bytes[at]! >= 0x80) at += 1
+    at += 1
+  }
+  return bytes.toString('latin1', at + 1, at + 1 + bytes[at]!)
+}
