@@ -29,6 +29,32 @@ for await (const { version, type, data } of stream.read()) {
 }
 console.log(`The directories are: ${(await kv.listDirectories()).join(', ')}`)
 
+// A persistent subscription has to be created first; here in one transaction with its stream.
+await store.transact(async (tx) => {
+  const created = await tx.createStream('my-stream')
+  await created.createSubscription('my-subscription-group')
+})
+
+// A volatile one hears what comes from now on. Each event goes to one subscriber of the group.
+let hear = (): void => {}
+const heard = new Promise<void>((resolve) => {
+  hear = resolve
+})
+const mine = store.stream('my-stream')
+const subscription = await mine.subscribe({ type: 'volatile', group: 'my-subscription-group' }, (event) => {
+  console.log(`Got event ${event.type}`)
+  hear()
+})
+await mine.append({ type: 'Greeted', data: { text: 'Hello, group' } })
+await heard
+await subscription.close()
+
+for await (const delivery of await mine.subscribe({ type: 'persistent', group: 'my-subscription-group' })) {
+  console.log(`The persistent subscription has kept ${delivery.event.type}`)
+  await delivery.ack()
+  break
+}
+
 await store.close()
 await kv.close()
 await rm(folder, { recursive: true })

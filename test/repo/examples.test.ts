@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { openEventStore } from '../../src/store/open-event-store.ts'
+import { openEventStore } from '../../src/opening/open-event-store.ts'
 import { type ProgramRun, runProgram } from '../support/run-program.ts'
 import { readRepositoryFile } from './source-text.ts'
 
@@ -26,7 +26,19 @@ const KEY_LINES: Readonly<Record<string, readonly string[]>> = {
     'ada takes chemistry: too many courses',
     "ada's courses: course:algebra, course:botany",
   ],
-  'founding.ts': ['123 has version 1: Greeted {"text":"Hello"}', 'The directories are: foo'],
+  'mailers.ts': [
+    'the report counts 4 accounts',
+    'and when it is brought up to date, one more: 5',
+    'after 3 attempts, account-cleo is set aside: Error: "cleo at example.com" is no address',
+    'the address is corrected, and 1 event replayed',
+    'everybody has a letter; events set aside: 0',
+  ],
+  'founding.ts': [
+    '123 has version 1: Greeted {"text":"Hello"}',
+    'The directories are: foo',
+    'Got event Greeted',
+    'The persistent subscription has kept Greeted',
+  ],
 }
 
 const programs = readdirSync(new URL('../../examples', import.meta.url)).filter((name) =>
