@@ -92,10 +92,10 @@ export interface SightOptions {
 /** From now on, at most once. */
 export interface VolatileOptions<R> extends SubscribeOptions, SightOptions {
   readonly type: 'volatile'
-  /** Each event goes to one of those that subscribe to this source under the same name, in any process. Not with a `filter`. */
+  /** Each event goes to one of those with this name, in any process. Not with a `filter`; the first member's `resolveLinks` and `system` hold. */
   readonly group?: string | undefined
   readonly filter?: EventFilter<R> | undefined
-  /** Events that wait for the consumer; when there are more, the oldest go. @default 1000 */
+  /** Events that wait for the consumer, 1 to 100,000 (in a group at most 2,000 do); when there are more, the oldest go. @default 1000 */
   readonly bufferSize?: number | undefined
   /** Called with the number of events that have just been left out. */
   readonly onLagged?: ((count: number) => void) | undefined

@@ -186,9 +186,11 @@ class StoreBroker implements Broker {
     options: AnySubscribeOptions,
     how: Pick<MemberParts, 'handler' | 'concurrency' | 'onError' | 'isVolatile' | 'onLagged' | 'onStuck'>,
   ): GroupMember {
+    // Before there is a desk: it would read for nobody if the store was closed meanwhile.
+    const life = this.#begin(options)
     const desk = this.#deskOf(key, joined)
     const { consumer, bufferSize } = joined
-    const member = new GroupMember({ ...how, consumer, bufferSize, life: this.#begin(options), desk })
+    const member = new GroupMember({ ...how, consumer, bufferSize, life, desk })
     desk.add(member)
     return member
   }

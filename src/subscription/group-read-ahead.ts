@@ -62,10 +62,6 @@ export class GroupReadAhead {
     return { after: this.#after, through: this.#through, events: this.#events, revision: this.#revision }
   }
 
-  get revision(): number {
-    return this.#revision
-  }
-
   /** Whether events wait to be given out. */
   get hasEvents(): boolean {
     return this.#events.length > 0

@@ -95,10 +95,10 @@ describe('tracesOfMachines', () => {
   })
 
   test.each([
-    'https://example.com/work/x',
+    'https://example.com/root/x',
     './home/ada',
-    '~/work/',
-    '`${folder}/work/`',
+    '~/root/',
+    '`${folder}/root/`',
     'a homework/rootless idea',
     'publish to the npm registry',
     'save-exact=true',
