@@ -89,8 +89,11 @@ async function checkFold(
   const { keys } = run
   let map: JsonObject | undefined
   let life: Life = LIVE
-  const systemNumber = await numberOf(tx, keys, systemStreamOf(streamId))
+  const systemStream = systemStreamOf(streamId)
+  const systemNumber = await numberOf(tx, keys, systemStream)
   for await (const event of systemNumber === undefined ? [] : eventsOf(run, tx, systemNumber)) {
+    // A damaged row may lead to the event of another stream, which says nothing of this one.
+    if (event.streamId !== systemStream) continue
     const { metadata, ...change } = event.data as LifeChange & { readonly metadata?: MetadataPatch }
     if (metadata !== undefined) map = patchedMap(map ?? {}, metadata)
     life = changedLife(life, event.type, change)

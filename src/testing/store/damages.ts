@@ -40,6 +40,14 @@ export const DAMAGES: Readonly<Record<string, readonly [readonly string[], Damag
       tx.set(second!.key, first!.value)
     },
   ],
+  'a row of a system stream that leads to an event of another stream': [
+    ['metadata-wrong', 'row-wrong', 'row-missing'],
+    async (tx, keys, rows) => {
+      const [first] = await rows(keys.streamRange(await knownNumber(tx, keys, '$$s'), 1, 1))
+      const other = await tx.get(keys.streamKey(await knownNumber(tx, keys, 's'), 4))
+      tx.set(first!.key, other!)
+    },
+  ],
   'a row of a stream that is too long': [
     ['damaged', 'row-missing'],
     async (tx, keys, rows) => tx.set((await rows(keys.streams()))[0]!.key, new Uint8Array(40)),
