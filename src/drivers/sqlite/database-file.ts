@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, openSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync } from 'node:fs'
 import { type FileOptions, fromFileSystem, makeStoreFile } from '../store-folder.ts'
 
 export type { FileOptions } from '../store-folder.ts'
@@ -25,11 +25,21 @@ export function prepareDatabaseFile(folder: string, options: FileOptions): strin
  * durable. Only the WAL: closing any descriptor of the database file itself would drop SQLite's locks on it.
  */
 function flushWal(file: string): void {
-  if (!existsSync(`${file}-wal`)) return
-  const descriptor = openSync(`${file}-wal`, 'r')
+  const descriptor = openIfThere(`${file}-wal`)
+  if (descriptor === undefined) return
   try {
     fsyncSync(descriptor)
   } finally {
     closeSync(descriptor)
+  }
+}
+
+/** Whoever closes a store last removes its WAL, at any moment. */
+function openIfThere(file: string): number | undefined {
+  try {
+    return openSync(file, 'r')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
 }
