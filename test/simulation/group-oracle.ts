@@ -1,7 +1,7 @@
 import type { AnyPlace } from '../../src/store/broker.ts'
 import type { ExchangeOutcome, ExchangeRequest } from '../../src/subscription/group-exchange-parts.ts'
 import type { Item } from '../../src/subscription/group-rows.ts'
-import { demand, type GroupSight, isPinned, isSetAside } from './group-sight.ts'
+import { assertInTurn, demand, type GroupSight, isForgotten, isPinned, isSetAside } from './group-sight.ts'
 
 /** What the oracle knows of an event that is not finished. */
 interface Owed {
@@ -73,10 +73,11 @@ export class GroupOracle {
     const turn = new Turn(this, before, request, after)
     turn.report(outcome)
     turn.bury()
-    for (const { place, key } of passed) this.#pass(before, place, key)
+    for (const event of passed) this.#pass(before, after, event)
     turn.give(outcome)
     turn.settle()
-    this.#forgetAhead(before, after)
+    assertInTurn(before, after)
+    this.#forgetAhead(before, after, passed)
     this.#forgive()
   }
 
@@ -118,11 +119,11 @@ export class GroupOracle {
     return key !== 0n && !this.#disorderly.has(key)
   }
 
-  #pass(before: GroupSight, place: AnyPlace, key: bigint): void {
+  #pass(before: GroupSight, after: GroupSight, { place, key }: SourceEvent): void {
     if (this.owed.has(place)) {
-      const isAside = before.laid.some((it) => it.place === place && isSetAside(before, it))
-      demand(isAside, () => `the event at ${place} is passed again and was not finished`)
-      return
+      const aside = before.laid.find((it) => it.place === place && isSetAside(before, it))
+      demand(aside !== undefined, () => `the event at ${place} is passed again and was not finished`)
+      if (!isForgotten(before, after, aside)) return
     }
     this.owed.set(place, {
       key,
@@ -133,13 +134,14 @@ export class GroupOracle {
     })
   }
 
-  /** What was set aside, and is ahead of the cursor since a reset, comes again by itself once its head is not parked any more. */
-  #forgetAhead(before: GroupSight, after: GroupSight): void {
+  /** What was set aside, and is ahead of the cursor since a reset, comes again by itself once its head is not parked any more, if it is wanted still. */
+  #forgetAhead(before: GroupSight, after: GroupSight, passed: readonly SourceEvent[] = []): void {
     if (before.ledger.reach === before.ledger.cursor) return
     const placed = new Set([...[...after.hands.values()].flat(), ...after.laid].map(({ place }) => place))
+    for (const { place } of passed) placed.add(place)
     for (const laid of before.laid) {
       const { place } = laid
-      if (place > after.ledger.cursor && isSetAside(before, laid) && !placed.has(place))
+      if (place > before.ledger.cursor && isSetAside(before, laid) && !placed.has(place))
         this.owed.delete(place)
     }
   }
@@ -275,6 +277,8 @@ class Turn {
         demand(!hand.has(item.place), () => `${item.place} was given out twice`)
         this.#assertDue(item)
         demand(!mark.isAccused, () => `${item.place} was lost and is not delivered alone`)
+        // Whatever went behind others of its key meanwhile, and comes from there, does not count.
+        if (isPinned(this.#before) && !item.isHead) mark.counts = false
         mark.isCounted = mark.counts
         if (mark.counts) mark.retries += 1
         mark.counts = false
@@ -308,7 +312,8 @@ class Turn {
       if (mark.isAccused) Object.assign(mark, { counts: true, isAccused: false })
     }
     for (const place of this.#toPark) {
-      const { where, key } = isNow.get(place)!
+      const where = isNow.get(place)?.where ?? 'a hand'
+      const { key } = this.#oracle.owed.get(place)!
       const isRight = where === 'parked' || (isPinned(this.#after) && !this.#oracle.isOrderly(key))
       demand(isRight, () => `${place} should be parked and is in ${where}`)
     }

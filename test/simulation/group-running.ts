@@ -16,6 +16,9 @@ const STEPS_MIN = 30
 const STEPS_MAX = 120
 const STRATEGIES = ['round-robin', 'dispatch-to-single', 'pinned', 'pinned-by-correlation'] as const
 
+/** The part of the runs in which an administrator is restless. */
+const RESTLESS = 0.25
+
 /** What has happened in all runs. */
 export interface Tally {
   finished: number
@@ -27,9 +30,11 @@ export interface Tally {
 /** A run that fails is told in as few steps as show it. */
 export async function runSeed(shared: GroupScene, seed: number, tally: Tally): Promise<void> {
   const random = seededRandom(seed)
-  const plan = planOf(random)
-  const length = STEPS_MIN + Math.floor(random() * (STEPS_MAX - STEPS_MIN))
-  const steps = randomSteps(random, length)
+  const plan = random() < RESTLESS ? restlessPlanOf(random) : planOf(random)
+  const most = STEPS_MIN + Math.floor(random() * (STEPS_MAX - STEPS_MIN))
+  // It takes many things, one after the other, until something comes of what an administrator does.
+  const length = plan.isRestless ? 3 * most : most
+  const steps = randomSteps(random, length, plan)
   const { failure } = await attempt(shared, seed, plan, steps, tally)
   if (failure === undefined) return
   const few = await shortened(steps, async (some) => {
@@ -57,6 +62,24 @@ function planOf(random: () => number): RunPlan {
     head: Math.floor(random() * 20),
     failing: random() * 0.7,
     killing: random() ** 2,
+    isRestless: false,
+  }
+}
+
+/** A few events of a key or two that are parked, replayed, and passed again. */
+function restlessPlanOf(random: () => number): RunPlan {
+  const keys = 1 + Math.floor(random() * 2)
+  return {
+    ...planOf(random),
+    strategy: 'pinned',
+    parkMode: random() < 0.85 ? 'sequence' : 'single',
+    maxRetryCount: Math.floor(random() ** 2 * 2),
+    bufferSize: 1 + Math.floor(random() * 4),
+    failing: 0.3 + random() * 0.5,
+    keys: Array.from({ length: EVENTS }, () => Math.floor(random() * keys)),
+    head: 4 + Math.floor(random() * 5),
+    killing: 0.1,
+    isRestless: true,
   }
 }
 

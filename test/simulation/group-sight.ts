@@ -82,6 +82,16 @@ export function isSetAside({ keyRows }: GroupSight, { where, key }: Laid): boole
   return where === 'parked' || (where === 'behind' && keyRows.get(key)?.state === 'parked')
 }
 
+/**
+ * Whether what was set aside, and is ahead of the cursor since a reset, was not any more when the cursor came to it again: its head was not
+ * parked by then, or another was.
+ */
+export function isForgotten(before: GroupSight, after: GroupSight, { where, key, place }: Laid): boolean {
+  const [was, is] = [before.keyRows.get(key), after.keyRows.get(key)]
+  if (was?.state !== 'parked' || (where === 'parked' && was.head !== place)) return false
+  return is?.state !== 'parked' || is.head !== was.head
+}
+
 /** Whether events of a group have keys. */
 export function isPinned({ control }: Pick<GroupSight, 'control'>): boolean {
   return control.settings.strategy.startsWith('pinned')
@@ -207,4 +217,17 @@ export function assertBounded({ ledger, hands }: GroupSight, mostInHands: number
   const inHands = [...hands.values()].reduce((sum, items) => sum + items.length, 0)
   const most = GROUP_WAITING_MAX + mostInHands
   demand(ledger.waiting + inHands <= most, () => `${ledger.waiting} wait and ${inHands} are in hands`)
+}
+
+/** Asserts that what fails while earlier events of its key are about to come, since their head is done, does not become the head before them. */
+export function assertInTurn(before: GroupSight, after: GroupSight): void {
+  const still = new Set(after.laid.filter(({ where }) => where === 'behind').map(({ place }) => place))
+  for (const { where, key, place } of before.laid) {
+    if (where !== 'behind' || before.keyRows.get(key)?.state !== 'done' || !still.has(place)) continue
+    const { state, head } = after.keyRows.get(key) ?? { state: 'done', head: place }
+    demand(
+      state === 'done' || head < place,
+      () => `${head} is the head, and the earlier ${place} was to come`,
+    )
+  }
 }

@@ -4,10 +4,18 @@ import type { ExchangeRequest, Failure } from '../../src/subscription/group-exch
 import { assertInfo, replay, reset, type Selection, setRunning, skip, update } from './group-administering.ts'
 import { join, makeExchange } from './group-exchanging.ts'
 import type { ModelMember, ModelProcess } from './group-process.ts'
-import { type GroupWorld, keyTexts, placesOf, startProcess, wantedEvents } from './group-world.ts'
+import type { Laid } from './group-sight.ts'
+import {
+  type GroupWorld,
+  keyTexts,
+  placesOf,
+  type RunPlan,
+  startProcess,
+  wantedEvents,
+} from './group-world.ts'
 
-/** What can happen to a group, and how often it does. */
-const WEIGHTS = {
+/** What can happen to a group, and how often it mostly does. */
+const ORDINARY = {
   work: 34,
   exchange: 36,
   read: 5,
@@ -28,7 +36,20 @@ const WEIGHTS = {
   skip: 0.7,
 } as const
 
-type StepKind = keyof typeof WEIGHTS
+type StepKind = keyof typeof ORDINARY
+
+/** How often it does while an administrator is restless, who meddles besides. */
+const RESTLESS: Readonly<Record<StepKind, number>> = {
+  ...ORDINARY,
+  time: 4,
+  crash: 0.3,
+  freeze: 0.3,
+  pause: 0.1,
+  reset: 4,
+  update: 0.1,
+  replay: 4,
+  skip: 0.2,
+}
 
 /** Something that happens. Whom it happens to, and how, follows from the seed and from what there is by then. */
 export interface GroupStep {
@@ -37,16 +58,21 @@ export interface GroupStep {
 }
 
 /** Draws what happens. */
-export function randomSteps(random: () => number, length: number): readonly GroupStep[] {
+export function randomSteps(
+  random: () => number,
+  length: number,
+  { isRestless }: Pick<RunPlan, 'isRestless'>,
+): readonly GroupStep[] {
+  const weights = isRestless ? RESTLESS : ORDINARY
   const seed = (): number => Math.floor(random() * 2 ** 31)
   const begin: GroupStep[] = [{ kind: 'start', seed: seed() }]
   if (random() < 0.7) begin.push({ kind: 'start', seed: seed() })
-  return [...begin, ...Array.from({ length }, () => randomStep(random))]
+  return [...begin, ...Array.from({ length }, () => randomStep(random, weights))]
 }
 
 /** Draws what happens next. */
-function randomStep(random: () => number): GroupStep {
-  const kinds = Object.entries(WEIGHTS) as [StepKind, number][]
+function randomStep(random: () => number, weights: Readonly<Record<StepKind, number>>): GroupStep {
+  const kinds = Object.entries(weights) as [StepKind, number][]
   let rest = random() * kinds.reduce((sum, [, weight]) => sum + weight, 0)
   const seed = Math.floor(random() * 2 ** 31)
   for (const [kind, weight] of kinds) {
@@ -76,8 +102,37 @@ export async function takeStep(world: GroupWorld, { kind, seed }: GroupStep): Pr
     chance: (probability) => random() < probability,
     pick: (from) => from[Math.floor(random() * from.length)],
   }
-  await HAPPENINGS[kind](hazard)
+  if (!(world.plan.isRestless && (await meddle(hazard)))) await HAPPENINGS[kind](hazard)
   if (hazard.chance(0.15)) await assertInfo(world)
+}
+
+/**
+ * An administrator who is restless replays what earlier events of its key are on their way to, and once those are behind it, goes back before
+ * it, and replays or skips it while others come again. Returns whether there was anything to meddle with.
+ */
+async function meddle({ world, pick, chance }: Hazard): Promise<boolean> {
+  const { hands, laid, keyRows, ledger } = world.sight
+  const parked = pick([...keyRows].filter(([, { state }]) => state === 'parked'))
+  if (parked === undefined || chance(0.2)) return false
+  const [key, { head }] = parked
+  const isEarlier = (it: Pick<Laid, 'key' | 'place'>): boolean => it.key === key && it.place < head
+  const inHands = [...hands.values()].flat().filter(isEarlier)
+  const waiting = laid.filter(isEarlier)
+  const behind = waiting.find(({ where }) => where === 'behind')
+  if (behind === undefined) {
+    if (inHands.length + waiting.length === 0 || ledger.cursor < head) return false
+    await replay(world, { place: head })
+  } else if (inHands.some(({ place }) => place > behind.place)) {
+    await skip(world, { place: head })
+  } else if (behind.place <= ledger.cursor && ledger.cursor < head && chance(0.3)) {
+    await replay(world, { place: head })
+  } else if (ledger.cursor < behind.place) {
+    return false
+  } else {
+    const before = pick(placesOf(world).filter((place) => place < head))
+    await reset(world, chance(0.3) ? 'start' : (before ?? 'start'))
+  }
+  return true
 }
 
 function awake({ processes }: GroupWorld): readonly ModelProcess[] {

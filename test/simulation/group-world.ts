@@ -1,3 +1,4 @@
+import { makeAggregates } from '../../src/aggregate/aggregates.ts'
 import { openMemory } from '../../src/drivers/memory/index.ts'
 import { type Runtime, systemRuntime } from '../../src/runtime.ts'
 import type { AnyPlace, BrokerScene } from '../../src/store/broker.ts'
@@ -46,6 +47,8 @@ export interface RunPlan {
   readonly failing: number
   /** How probably an event that kills processes does. */
   readonly killing: number
+  /** Whether an administrator goes back and replays all the time. */
+  readonly isRestless: boolean
 }
 
 /** A group, those who consume it, and what must be true of it. */
@@ -84,6 +87,8 @@ export async function openScene(): Promise<GroupScene> {
     keys,
     ownsKv: true,
     runtime,
+    categorySeparator: '-',
+    makeAggregates,
     makeBroker: (given) => {
       scene = given
       return makeBroker(given)
