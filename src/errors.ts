@@ -454,3 +454,112 @@ export class LeaseLostError extends EventDbError<{ readonly group: string; reado
     })
   }
 }
+
+// ── Aggregates ───────────────────────────────────────────────────────────────────────────────────────────
+
+/** The data of an event was written with a codec that the store was not opened with. */
+export class CodecMissingError extends EventDbError<{ readonly codec: string }> {
+  override readonly code = 'codec-missing'
+
+  constructor(codec: string) {
+    super(`Data was written with the codec ${JSON.stringify(codec)}, which the store was not opened with`, {
+      codec,
+    })
+  }
+}
+
+/** The first events of an aggregate are hidden, and no snapshot stands in for them, so nobody knows its state. */
+export class HistoryMissingError extends EventDbError<{
+  readonly streamId: string
+  readonly from: number
+  readonly to: number
+}> {
+  override readonly code = 'history-missing'
+
+  constructor(streamId: string, from: number, to: number) {
+    const message = `The state of stream ${JSON.stringify(streamId)} is not known: its versions ${from} to ${to} are hidden, and no snapshot stands in for them`
+    super(message, { streamId, from, to })
+  }
+}
+
+/** An event is of a type that its reader must know and does not, or its data of a version that is newer than this program. */
+export class UnknownEventError extends EventDbError<{
+  readonly eventType: string
+  readonly streamId: string
+  readonly version: number
+  /** Version of its data, if it is that which is not known. */
+  readonly schemaVersion?: number
+}> {
+  override readonly code = 'unknown-event'
+
+  constructor(
+    {
+      type,
+      streamId,
+      version,
+    }: { readonly type: string; readonly streamId: string; readonly version: number },
+    schemaVersion?: number,
+  ) {
+    const where = `version ${version} of stream ${JSON.stringify(streamId)}`
+    const what =
+      schemaVersion === undefined
+        ? `is of the type ${JSON.stringify(type)}, which is not known here`
+        : `is a ${type} whose data is of version ${schemaVersion}, which is newer than what is known here`
+    super(`The event that is ${where} ${what}`, {
+      eventType: type,
+      streamId,
+      version,
+      ...(schemaVersion !== undefined && { schemaVersion }),
+    })
+  }
+}
+
+/** What a schema did not like about the data of an event. */
+export interface ValidationIssue {
+  readonly message: string
+  /** Where, as in `items[2].price`; empty if it is the whole. */
+  readonly path: string
+}
+
+/** The data of an event is not what the schema of its type demands. */
+export class ValidationError extends EventDbError<{
+  readonly eventType: string
+  readonly issues: readonly ValidationIssue[]
+  /** Where it was read, if it was. */
+  readonly streamId?: string
+  readonly version?: number
+}> {
+  override readonly code = 'validation-failed'
+
+  constructor(
+    eventType: string,
+    issues: readonly ValidationIssue[],
+    place?: { readonly streamId: string; readonly version: number },
+  ) {
+    const list = issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')
+    const where =
+      place === undefined ? '' : ` (version ${place.version} of stream ${JSON.stringify(place.streamId)})`
+    super(`The data of ${JSON.stringify(eventType)}${where} is not valid: ${list}`, {
+      eventType,
+      issues,
+      ...(place && { streamId: place.streamId, version: place.version }),
+    })
+  }
+}
+
+/** Others were faster at every attempt of a command. Nothing was written. */
+export class TooManyConflictsError extends EventDbError<{
+  readonly streamId: string
+  readonly command: string
+  readonly conflicts: number
+}> {
+  override readonly code = 'too-many-conflicts'
+  override readonly retryable = true
+
+  constructor(streamId: string, command: string, conflicts: number) {
+    super(
+      `The command ${JSON.stringify(command)} on stream ${JSON.stringify(streamId)} was in conflict ${conflicts} times`,
+      { streamId, command, conflicts },
+    )
+  }
+}

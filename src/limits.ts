@@ -176,3 +176,28 @@ export const SUBSCRIPTION_BYTES_MAX: number = 32 * 1_024 * 1_024
 export const VOLATILE_GRACE_MS: number = 1_000
 /** Rows of a group that a check compares on one snapshot. */
 export const GROUP_CHECK_ROWS_MAX: number = 50_000
+
+/** Highest version of the data of an event type. */
+export const SCHEMA_VERSION_MAX: number = 1_000
+/** Commands on one aggregate that are decided together. */
+export const AGGREGATE_ROUND_MAX: number = 256
+/** Commands that may wait for one aggregate in a process. */
+export const AGGREGATE_QUEUE_MAX: number = 10_000
+/** How often a command is decided again after conflicts, unless it says otherwise. */
+export const COMMAND_RETRIES: number = 5
+/** Pause before a command is decided again after a conflict, in milliseconds; doubles each time. */
+export const COMMAND_BACKOFF_MS: number = 2
+/** Longest such pause, in milliseconds. */
+export const COMMAND_BACKOFF_MS_MAX: number = 100
+/** States of aggregates of one kind that are kept in memory, unless another number is wanted. */
+export const AGGREGATE_CACHE_STATES: number = 10_000
+/** Most states of aggregates of one kind that may be kept in memory. */
+export const AGGREGATE_CACHE_STATES_MAX: number = 1_000_000
+/** Snapshots that one kind of aggregates saves at a time; what comes on top is left out. */
+export const SNAPSHOTS_UNDER_WAY_MAX: number = 16
+/** How often a load begins anew because its stream was deleted or restored meanwhile. */
+export const LOAD_RESTARTS_MAX: number = 10
+/** Longest name of a codec, in characters. */
+export const CODEC_NAME_LENGTH_MAX: number = 32
+/** Most codecs that a store can be opened with. */
+export const CODECS_MAX: number = 16

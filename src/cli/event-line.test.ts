@@ -1,4 +1,4 @@
-import type { JsonValue, RecordedEvent } from 'eventdb'
+import { CodecMissingError, type JsonValue, type RecordedEvent } from 'eventdb'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { formatEventLine, parseEventLine } from './event-line.ts'
@@ -34,6 +34,21 @@ describe('formatEventLine()', () => {
       link: { stream: 'list', id: RECORDED.id, position: '7', version: 9 },
     })
     expect(parseEventLine(line)).toEqual(parseEventLine(formatEventLine(RECORDED)))
+  })
+
+  test('writes data of a codec that it does not have as it was written', () => {
+    const coded = { $codec: 'msgpack', $base64: 'AP8=' }
+    const event = Object.defineProperties(
+      { ...RECORDED, toJSON: () => ({ data: coded }) },
+      {
+        data: {
+          get: () => {
+            throw new CodecMissingError('msgpack')
+          },
+        },
+      },
+    )
+    expect(JSON.parse(formatEventLine(event))).toMatchObject({ data: coded, type: RECORDED.type })
   })
 
   test('writes bytes in base64', () => {
@@ -88,6 +103,7 @@ describe('parseEventLine()', () => {
     ['{"stream":"s","type":"T","tags":[null]}', '"tags" must hold strings, not null'],
     ['{"stream":"s","type":"T","data":{"$base64":"?"}}', '"$base64" holds something else than base64'],
     ['{"stream":"s","type":"T","data":{"$base64":1}}', '"$base64" holds something else than base64'],
+    ['{"stream":"s","type":"T","data":{"$codec":"m","$base64":""}}', '"data" was written with a codec'],
   ])('refuses %s', (line, reason) => {
     expect(() => parseEventLine(line)).toThrow(reason)
   })

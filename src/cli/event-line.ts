@@ -1,4 +1,4 @@
-import type { EventLink, JsonValue, NewEvent, RecordedEvent } from 'eventdb'
+import { CodecMissingError, type EventLink, type JsonValue, type NewEvent, type RecordedEvent } from 'eventdb'
 import { parseInstant } from './instant.ts'
 import { fromPlainJson, toPlainJson } from './json-bytes.ts'
 import { didYouMean } from './suggest.ts'
@@ -27,7 +27,7 @@ export function formatEventLine(event: RecordedEvent): string {
   return JSON.stringify({
     stream: event.streamId,
     type: event.type,
-    data: toPlainJson(event.data),
+    data: dataOf(event),
     metadata: toPlainJson(event.metadata),
     id: event.id,
     time: event.time,
@@ -37,6 +37,21 @@ export function formatEventLine(event: RecordedEvent): string {
     tags: event.tags.length === 0 ? undefined : event.tags,
     link: event.link === undefined ? undefined : linkFields(event.link),
   })
+}
+
+/** Data of a codec that this program does not have is shown as it was written. */
+function dataOf(event: RecordedEvent): JsonValue | undefined {
+  try {
+    return toPlainJson(event.data)
+  } catch (error) {
+    if (!(error instanceof CodecMissingError)) throw error
+    return event.toJSON().data
+  }
+}
+
+function isCoded(data: JsonValue | undefined): boolean {
+  if (typeof data !== 'object' || data === null) return false
+  return Object.keys(data).toSorted().join() === '$base64,$codec'
 }
 
 function linkFields({ streamId, id, position, version }: EventLink): object {
@@ -66,6 +81,8 @@ export function parseEventLine(text: string): EventLine {
 
 function newEventOf(fields: Fields): NewEvent {
   const { data, metadata, id, time, tags } = fields
+  if (isCoded(data))
+    throw new RangeError('"data" was written with a codec; only the program that has it can append it')
   return {
     type: textField(fields, 'type'),
     ...(data === undefined ? {} : { data: fromPlainJson(data) }),

@@ -39,6 +39,12 @@ export function timeOfPosition(position: bigint): number {
   return Number(position >> TICK_BITS)
 }
 
+/** Milliseconds since 1970 of a filled stamp, in plain number arithmetic: folds ask for that of each event. */
+export function timeOfStamp(stamp: Uint8Array): number {
+  for (let at = 0; at < 8; at += 1) scratchBytes[at] = stamp[at]!
+  return scratch.getUint32(0) * 4_096 + (scratch.getUint32(4) >>> 20)
+}
+
 /** How positions and time relate, in terms of stamps. */
 export const stampClock: StampClock = {
   timeOf: (stamp) => timeOfPosition(positionOf(stamp)),

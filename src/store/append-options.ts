@@ -6,6 +6,7 @@ import {
   IDEMPOTENCY_KEY_BYTES_MAX,
 } from '../limits.ts'
 import type { AppendKey, QueryCondition, SessionAppend, SessionRequest } from './appended.ts'
+import type { Codecs } from './codecs.ts'
 import type {
   AppendConditions,
   AppendOptions,
@@ -43,15 +44,20 @@ export function prepareOne(
   streamId: string,
   events: NewEvent | readonly NewEvent[],
   options: AppendOptions,
+  codecs: Codecs,
 ): PreparedRequest {
   checkOneOptions(options)
   const { expectedVersion = 'any' } = options
-  const append = prepareAppend({ streamId, events, expectedVersion })
+  const append = prepareAppend({ streamId, events, expectedVersion }, codecs)
   return requestOf([append], NONE, options)
 }
 
 /** Checks an append to several streams. @throws InvalidArgumentError, LimitExceededError, UnserializableError */
-export function prepareMany(appends: readonly StreamAppend[], options: MultiAppendOptions): PreparedRequest {
+export function prepareMany(
+  appends: readonly StreamAppend[],
+  options: MultiAppendOptions,
+  codecs: Codecs,
+): PreparedRequest {
   checkManyOptions(options)
   const { conditions = NONE } = options
   checkList(appends, 'The appends')
@@ -66,7 +72,7 @@ export function prepareMany(appends: readonly StreamAppend[], options: MultiAppe
   }
   const prepared = appends.map((append) => {
     checkStreamAppend(append)
-    return prepareAppend(append)
+    return prepareAppend(append, codecs)
   })
   if (prepared.length > 1) checkTogether(prepared)
   return requestOf(prepared, conditions, options)
@@ -112,10 +118,13 @@ function queriesOf(given: NonNullable<AppendConditions['failIfEventsMatch']>): Q
   })
 }
 
-function prepareAppend({ streamId, events, expectedVersion = 'any' }: StreamAppend): SessionAppend {
+function prepareAppend(
+  { streamId, events, expectedVersion = 'any' }: StreamAppend,
+  codecs: Codecs,
+): SessionAppend {
   checkWritableStreamId(streamId)
   checkExpectedVersion(expectedVersion)
-  return { streamId, events: prepareEvents(events), expectedVersion }
+  return { streamId, events: prepareEvents(events, codecs), expectedVersion }
 }
 
 function checkList(list: unknown, what: string): void {

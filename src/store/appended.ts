@@ -9,6 +9,8 @@ export interface SessionAppend {
   readonly streamId: string
   readonly events: readonly PreparedEvent[]
   readonly expectedVersion: ExpectedVersion
+  /** Where the stream's life must begin. A stream that was deleted has the version that it had, but not this. */
+  readonly expectedBase?: number
 }
 
 /** A condition on a stream without an append to it. */
@@ -62,6 +64,19 @@ export interface Appended {
 export function resultOf(appended: Appended, commit: Commit): AppendResult {
   const { streamId, firstVersion, lastVersion, idempotent } = appended
   return { streamId, firstVersion, lastVersion, position: positionIn(commit, appended), idempotent }
+}
+
+/** What became of an append to one stream, and where each of its events is. */
+export interface PlacedAppend extends AppendResult {
+  /** Position of the event that got this version. */
+  positionAt(version: number): bigint | undefined
+}
+
+/** Position of one of the events of an append, which have neighbouring user versions; of those that were there already, only of the last. */
+export function positionAt(version: number, appended: Appended, commit: Commit): bigint | undefined {
+  const { lastUserVersion, lastVersion } = appended
+  if (lastUserVersion === undefined) return positionIn(commit, appended)
+  return positionOf(commit.stamp(lastUserVersion - (lastVersion - version)))
 }
 
 function positionIn(commit: Commit, appended: Appended): bigint | undefined {

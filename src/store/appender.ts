@@ -19,11 +19,11 @@ import {
 } from '../limits.ts'
 import { turn } from '../runtime.ts'
 import type { PreparedRequest } from './append-options.ts'
-import { type Appended, resultOf, type SessionRequest } from './appended.ts'
+import { type Appended, type PlacedAppend, positionAt, resultOf, type SessionRequest } from './appended.ts'
 import type { AppendResult } from './contract-appending.ts'
 import type { StoreHost } from './host.ts'
 import { sweepIfDue } from './key-sweep.ts'
-import type { Payload } from './prepared-event.ts'
+import { lengthOf } from './prepared-event.ts'
 import { RecordEncoder } from './record.ts'
 import { StoreSession } from './session.ts'
 
@@ -31,7 +31,7 @@ interface Waiting {
   /** Computing the fingerprint of one with an idempotency key takes a moment, but it keeps its place in the queue. */
   request: PreparedRequest
   readonly signal: AbortSignal | undefined
-  resolve(results: readonly AppendResult[]): void
+  resolve(appended: readonly Appended[], commit: Commit): void
   reject(error: unknown): void
 }
 
@@ -66,14 +66,31 @@ export class Appender {
 
   /** Resolves when the events are durable. */
   append(request: PreparedRequest, signal: AbortSignal | undefined): Promise<readonly AppendResult[]> {
-    return new Promise((resolve, reject) => this.#enqueue({ request, signal, resolve, reject }))
+    return new Promise((resolve, reject) => {
+      const resolveAll = (appended: readonly Appended[], commit: Commit): void =>
+        resolve(appended.map((part) => resultOf(part, commit)))
+      this.#enqueue({ request, signal, resolve: resolveAll, reject })
+    })
   }
 
   /** Resolves when the events of an append to one stream are durable. */
   appendOne(request: PreparedRequest, signal: AbortSignal | undefined): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
-      const resolveOne = (results: readonly AppendResult[]): void => resolve(results[0]!)
+      const resolveOne = ([appended]: readonly Appended[], commit: Commit): void =>
+        resolve(resultOf(appended!, commit))
       this.#enqueue({ request, signal, resolve: resolveOne, reject })
+    })
+  }
+
+  /** Resolves when the events of an append to one stream are durable, with the position of each. */
+  appendPlaced(request: PreparedRequest): Promise<PlacedAppend> {
+    return new Promise((resolve, reject) => {
+      const resolvePlaced = ([appended]: readonly Appended[], commit: Commit): void =>
+        resolve({
+          ...resultOf(appended!, commit),
+          positionAt: (version) => positionAt(version, appended!, commit),
+        })
+      this.#enqueue({ request, signal: undefined, resolve: resolvePlaced, reject })
     })
   }
 
@@ -179,9 +196,9 @@ export class Appender {
     }
     const settled = (): void => signal.removeEventListener('abort', onAbort)
     signal.addEventListener('abort', onAbort, { once: true })
-    waiting.resolve = (results) => {
+    waiting.resolve = (appended, commit) => {
       settled()
-      resolve(results)
+      resolve(appended, commit)
     }
     waiting.reject = (error) => {
       settled()
@@ -241,9 +258,5 @@ function isOfOne(error: unknown): boolean {
 
 function settle(waiting: Waiting, verdict: Verdict, commit: Commit): void {
   if ('error' in verdict) waiting.reject(verdict.error)
-  else waiting.resolve(verdict.appended.map((appended) => resultOf(appended, commit)))
-}
-
-function lengthOf(payload: Payload | undefined): number {
-  return payload === undefined ? 0 : payload.length
+  else waiting.resolve(verdict.appended, commit)
 }

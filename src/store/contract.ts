@@ -1,5 +1,4 @@
 import type { KeyValueStore, Transaction } from '../kv/contract.ts'
-import type { Tuple } from '../tuple/elements.ts'
 import type {
   BackupOptions,
   CheckOptions,
@@ -9,57 +8,20 @@ import type {
   ScavengeReport,
   StoreInfo,
 } from './contract-admin.ts'
+import type { Aggregate, Aggregates, AggregatesOptions } from './contract-aggregates.ts'
 import type { AppendResult, MultiAppendOptions, StreamAppend } from './contract-appending.ts'
+import type { DataCodec } from './contract-codec.ts'
 import type { Query } from './contract-query.ts'
-import type {
-  AllReadOptions,
-  EventSource,
-  IndexName,
-  ReadableSource,
-  TransactionSource,
-} from './contract-reading.ts'
+import type { AllReadOptions, EventSource, IndexName } from './contract-reading.ts'
 import type {
   CreateStreamOptions,
-  ReadonlyStream,
-  Stream,
   StreamEntry,
   StreamsOptions,
   SubscribableStream,
 } from './contract-streams.ts'
 import type { SubscriptionEntry } from './contract-subscribing.ts'
-import type { EventShape, JsonValue, RecordedEvent, TransactionEvent } from './event.ts'
-
-// ── Transactions ─────────────────────────────────────────────────────────────────────────────────────────
-
-/** The caller's own keys: tuples in, JSON values or bytes out, in the order of the tuples. */
-export interface KeyValueReader {
-  /** The value of a key, or `undefined`. */
-  get(key: Tuple): Promise<JsonValue | Uint8Array | undefined>
-  /** Reads all keys that begin with `prefix`, without the prefix itself. */
-  getRange(prefix: Tuple, options?: KeyValueRangeOptions): AsyncIterable<KeyValueRow>
-}
-
-/** One of the caller's own keys with its value. */
-export interface KeyValueRow {
-  readonly key: Tuple
-  readonly value: JsonValue | Uint8Array
-}
-
-/** How to read a range of own keys. */
-export interface KeyValueRangeOptions {
-  readonly limit?: number
-  readonly reverse?: boolean
-}
-
-/** The caller's own keys, to be read and written. */
-export interface KeyValueWriter extends KeyValueReader {
-  /** Sets a key at the commit. @throws UnserializableError, LimitExceededError */
-  set(key: Tuple, value: JsonValue | Uint8Array): void
-  /** Removes a key at the commit. */
-  clear(key: Tuple): void
-  /** Removes all keys that begin with `prefix`, the prefix itself included. */
-  clearRange(prefix: Tuple): void
-}
+import type { StoreReadTransaction, StoreTransaction, StoreTransactOptions } from './contract-transactions.ts'
+import type { EventShape, RecordedEvent } from './event.ts'
 
 /** Events through indexes. `E` is for the caller to say what they hold. */
 export interface IndexedSources {
@@ -69,63 +31,6 @@ export interface IndexedSources {
   eventType<E extends EventShape = EventShape>(type: E['type']): EventSource<RecordedEvent<E>>
   /** The events that match a query. @throws InvalidArgumentError; while reading: IndexMissingError if an item can use no index of the store */
   query<E extends EventShape = EventShape>(query: Query): EventSource<RecordedEvent<E>>
-}
-
-/** The same within a transaction that only reads. */
-export interface ReadableSources {
-  category<E extends EventShape = EventShape>(category: string): ReadableSource<RecordedEvent<E>>
-  eventType<E extends EventShape = EventShape>(type: E['type']): ReadableSource<RecordedEvent<E>>
-  query<E extends EventShape = EventShape>(query: Query): ReadableSource<RecordedEvent<E>>
-}
-
-/** The same within a transaction that writes, whose own events come last. */
-export interface TransactionSources {
-  category<E extends EventShape = EventShape>(category: string): TransactionSource<TransactionEvent<E>>
-  eventType<E extends EventShape = EventShape>(type: E['type']): TransactionSource<TransactionEvent<E>>
-  /** The transaction conflicts with exactly the later appends that match the query. */
-  query<E extends EventShape = EventShape>(query: Query): TransactionSource<TransactionEvent<E>>
-}
-
-/** A consistent view of the whole store, for at most 5 seconds. */
-export interface StoreReadTransaction extends ReadableSources {
-  readonly all: ReadableSource<RecordedEvent, AllReadOptions>
-  stream<E extends EventShape = EventShape>(id: string): ReadonlyStream<E, RecordedEvent<E>>
-  readonly kv: KeyValueReader
-}
-
-/**
- * Several streams and the caller's own keys in one transaction, all or nothing. Reads see one snapshot and the transaction's
- * own writes; its own events come last in every source, without a position.
- */
-export interface StoreTransaction extends TransactionSources {
-  readonly all: TransactionSource<TransactionEvent, AllReadOptions>
-  stream<E extends EventShape = EventShape>(id: string): Stream<E, TransactionEvent<E>, undefined>
-  /** Creates a stream. @throws StreamExistsError if it was created or written before; StreamTombstonedError */
-  createStream<E extends EventShape = EventShape>(
-    id: string,
-    options?: CreateStreamOptions,
-  ): Promise<Stream<E, TransactionEvent<E>, undefined>>
-  /** Appends to several streams, as `EventStore.append` does. */
-  append(
-    appends: readonly StreamAppend[],
-    options?: Omit<MultiAppendOptions, 'signal'>,
-  ): Promise<readonly AppendResult<undefined>[]>
-  readonly kv: KeyValueWriter
-  /** Calls back when the transaction is durable, with the position of its last event. Not called if it fails or is repeated. */
-  afterCommit(callback: (commit: StoreCommit) => void): void
-}
-
-/** What is known once a transaction is durable. */
-export interface StoreCommit {
-  /** Position of the transaction's last event; `undefined` if it appended none. */
-  readonly position: bigint | undefined
-}
-
-/** Options of a transaction. */
-export interface StoreTransactOptions {
-  readonly signal?: AbortSignal
-  /** How often the body may run before `ConflictError` comes out. @default 100 */
-  readonly attemptsMax?: number
 }
 
 /** An event store. Make one with `openEventStore`. */
@@ -141,6 +46,14 @@ export interface EventStore extends IndexedSources, AsyncDisposable {
     id: string,
     options?: CreateStreamOptions,
   ): Promise<SubscribableStream<E>>
+  /**
+   * The aggregates of one kind. Their commands queue and their states are kept by kind, so it does not matter how often this is called.
+   * @throws InvalidArgumentError
+   */
+  aggregate<E extends EventShape, S, C>(
+    aggregate: Aggregate<E, S, C>,
+    options?: AggregatesOptions,
+  ): Aggregates<E, S, C>
   /** Lists the groups of all sources. */
   subscriptions(options?: { readonly signal?: AbortSignal }): AsyncIterable<SubscriptionEntry>
   /** Enumerates streams in the order of their ids' UTF-8 bytes. */
@@ -201,4 +114,6 @@ export interface EventStoreOptions {
   readonly categorySeparator?: string
   /** How long idempotency keys are kept, in milliseconds. @default 7 days */
   readonly idempotencyKeyMs?: number
+  /** Codecs for the data of events: new data is written with the first, and data of all can be read. @default JSON, which can always be read */
+  readonly codecs?: readonly DataCodec[]
 }

@@ -2,11 +2,12 @@ import { ClosedError, InvalidArgumentError } from '../errors.ts'
 import type { KeyValueStore, Transaction } from '../kv/contract.ts'
 import { EVENT_BYTES_MAX, IDEMPOTENCY_KEY_MS } from '../limits.ts'
 import { type Runtime, systemRuntime } from '../runtime.ts'
+import type { AggregateHost, MakeAggregates } from './aggregate-scene.ts'
 import { prepareMany } from './append-options.ts'
 import { Appender } from './appender.ts'
 import { type Broker, type MakeBroker, subscribable } from './broker.ts'
 import { checkStore } from './check.ts'
-import type { EventStore, StoreReadTransaction, StoreTransaction, StoreTransactOptions } from './contract.ts'
+import type { EventStore } from './contract.ts'
 import type {
   BackupOptions,
   CheckOptions,
@@ -16,6 +17,7 @@ import type {
   ScavengeReport,
   StoreInfo,
 } from './contract-admin.ts'
+import type { Aggregate, Aggregates, AggregatesOptions } from './contract-aggregates.ts'
 import type { AppendResult, MultiAppendOptions, StreamAppend } from './contract-appending.ts'
 import type { Query, SourceName } from './contract-query.ts'
 import type { AllReadOptions, EventSource, ReadableSource } from './contract-reading.ts'
@@ -26,6 +28,7 @@ import type {
   SubscribableStream,
 } from './contract-streams.ts'
 import type { SubscriptionEntry } from './contract-subscribing.ts'
+import type { StoreReadTransaction, StoreTransaction, StoreTransactOptions } from './contract-transactions.ts'
 import type { EventShape, RecordedEvent } from './event.ts'
 import { ForwardClock } from './forward-clock.ts'
 import type { StoreHost } from './host.ts'
@@ -57,7 +60,9 @@ export interface StoreParts {
   readonly runtime?: Runtime
   readonly eventBytesMax?: number
   readonly idempotencyKeyMs?: number
+  readonly categorySeparator: string
   readonly makeBroker: MakeBroker
+  readonly makeAggregates: MakeAggregates
 }
 
 /** Makes the store over a place whose format was claimed. */
@@ -78,6 +83,7 @@ class LayeredStore implements EventStore {
   readonly #ownsKv: boolean
   readonly #place: Place
   readonly #broker: Broker
+  readonly #aggregates: AggregateHost
   #closing: Promise<void> | undefined
   #isClosed = false
 
@@ -113,6 +119,15 @@ class LayeredStore implements EventStore {
       },
       transact: (body) => this.transact(body),
     }
+    this.#aggregates = parts.makeAggregates({
+      host: this.#host,
+      reading,
+      categorySeparator: parts.categorySeparator,
+      assertOpen: () => this.#assertOpen(),
+      append: (request) => this.#appender.appendPlaced(request),
+      transact: (body) => this.transact(body),
+      stream: (id) => this.stream(id),
+    })
     this.all = { ...allSource(reading), ...subscribable(this.#broker, { kind: 'all' }) }
   }
 
@@ -149,6 +164,14 @@ class LayeredStore implements EventStore {
     return this.#source(querySource(this.#streamHost.reading, copy), { kind: 'query', query: copy })
   }
 
+  aggregate<E extends EventShape, S, C>(
+    aggregate: Aggregate<E, S, C>,
+    options: AggregatesOptions = {},
+  ): Aggregates<E, S, C> {
+    this.#assertOpen()
+    return this.#aggregates.aggregate(aggregate, options)
+  }
+
   subscriptions({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterable<SubscriptionEntry> {
     this.#assertOpen()
     return this.#broker.list(signal)
@@ -159,7 +182,7 @@ class LayeredStore implements EventStore {
     options: MultiAppendOptions = {},
   ): Promise<readonly AppendResult[]> {
     this.#assertOpen()
-    return this.#appender.append(prepareMany(appends, options), options.signal)
+    return this.#appender.append(prepareMany(appends, options, this.#host.keys.codecs), options.signal)
   }
 
   async transact<T>(
@@ -231,6 +254,8 @@ class LayeredStore implements EventStore {
     // Handlers that are still running may append.
     const ending = this.#broker.close()
     if (ending !== undefined) await ending
+    const settling = this.#aggregates.close()
+    if (settling !== undefined) await settling
     this.#isClosed = true
     await this.#appender.close()
     this.#place.release()

@@ -57,7 +57,7 @@ export class EventWriter {
 
   /** The events that were written and kept, as readers see them. */
   pendingEvents(isWanted: (event: OwnEvent) => boolean): PendingEvent[] {
-    return this.#own.filter(isWanted).map(({ bytes }) => pendingEvent(bytes))
+    return this.#own.filter(isWanted).map(({ bytes }) => pendingEvent(bytes, this.#host.keys.codecs))
   }
 
   /** Encodes an event with the version that it will have. @throws LimitExceededError */

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type StreamViolation } from '../errors.ts'
 import type { ExpectedVersion } from './contract-appending.ts'
 import type { StreamState } from './contract-streams.ts'
+import { type Life, lifeBase } from './life.ts'
 import { describe } from './text.ts'
 
 /** What an expectation is held against. */
@@ -23,9 +24,15 @@ export function checkExpectedVersion(expected: unknown): asserts expected is Exp
 
 const WORDS = ['any', 'no-stream', 'stream-exists', 'deleted'] as const
 
-/** Holds an expectation against a stream. Returns how it was violated, if it was. */
-export function violationOf(expected: ExpectedVersion, stream: ObservedStream): StreamViolation | undefined {
-  if (isMet(expected, stream)) return undefined
+/**
+ * Holds an expectation against a stream, and if need be where its life must begin. Returns how it was violated, if it was.
+ */
+export function violationOf(
+  expected: ExpectedVersion,
+  stream: ObservedStream & { readonly life: Life },
+  base?: number,
+): StreamViolation | undefined {
+  if (isMet(expected, stream) && (base === undefined || lifeBase(stream.life) === base)) return undefined
   const { id, version, state } = stream
   return { kind: 'stream', streamId: id, expected, actual: version, state }
 }

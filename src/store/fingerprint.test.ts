@@ -59,6 +59,7 @@ const event: fc.Arbitrary<PreparedEvent> = fc.record({
   tags: fc.array(short, { maxLength: 2 }),
   metadata: payload,
   data: payload,
+  isCoded: fc.constant(false),
 })
 const appends: fc.Arbitrary<SessionAppend[]> = fc.array(
   fc.record({

@@ -14,6 +14,11 @@ export async function fingerprintOf(appends: readonly SessionAppend[]): Promise<
     String(events.length),
     ...events.flatMap(partsOf),
   ])
+  return sha256(parts)
+}
+
+/** A SHA-256 over parts, in hexadecimal. No two lists of parts have the same bytes. */
+export async function sha256(parts: readonly (Payload | undefined)[]): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', joined(parts.map(bytesOf)))
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -27,24 +27,31 @@ export function checkWanted({ indexes, categorySeparator }: WantedSettings): voi
 
 /**
  * Makes sure that the store is one that we know and the caller wants, and marks an empty place as one. A store that we know is only read.
+ * Returns what it is.
  * @throws FormatError, InvalidArgumentError, having changed nothing
  */
-export async function claimFormat(kv: KeyValueStore, keys: Keyspace, wanted: WantedSettings): Promise<void> {
+export async function claimFormat(
+  kv: KeyValueStore,
+  keys: Keyspace,
+  wanted: WantedSettings,
+): Promise<Settings> {
   const state = await kv.readTransact(async (tx) => {
     const record = await tx.get(keys.format)
     const rows = record === undefined ? await tx.getRange(keys.root.everything(), { limit: 1 }).toArray() : []
     return { record, isEmpty: rows.length === 0 }
   })
-  if (state.record !== undefined) return refuseOther(decodeSettings(state.record), wanted)
+  if (state.record !== undefined) return notOther(decodeSettings(state.record), wanted)
   if (!state.isEmpty) {
     throw new FormatError('The place of the store holds something that eventdb did not write', 'no format', {
       format: FORMAT,
     })
   }
-  await kv.transact(async (tx) => {
+  return kv.transact(async (tx) => {
     const record = await tx.get(keys.format)
-    if (record === undefined) writeSettings(tx, keys, newSettings(wanted))
-    else refuseOther(decodeSettings(record), wanted)
+    if (record !== undefined) return notOther(decodeSettings(record), wanted)
+    const settings = newSettings(wanted)
+    writeSettings(tx, keys, settings)
+    return settings
   })
 }
 
@@ -55,7 +62,7 @@ function newSettings({
   return { categorySeparator, indexes: Object.fromEntries(indexes.map((name) => [name, 'ready'])) }
 }
 
-function refuseOther(found: Settings, { indexes, categorySeparator }: WantedSettings): void {
+function notOther(found: Settings, { indexes, categorySeparator }: WantedSettings): Settings {
   if (categorySeparator !== undefined && categorySeparator !== found.categorySeparator) {
     throw new InvalidArgumentError(
       `The store separates categories by ${JSON.stringify(found.categorySeparator)}, not ${JSON.stringify(categorySeparator)}; this is fixed when a store is made`,
@@ -67,7 +74,7 @@ function refuseOther(found: Settings, { indexes, categorySeparator }: WantedSett
     indexes === undefined ||
     (ready.length === new Set(indexes).size && ready.every((name) => indexes.includes(name)))
   ) {
-    return
+    return found
   }
   throw new InvalidArgumentError(
     `The store has the indexes [${ready}], not [${indexes}]; open it without the option, and change them with reindex()`,

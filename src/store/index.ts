@@ -3,21 +3,7 @@
  * events. It must not know which engine is below, nor what aggregates, subscriptions or projections make of it.
  */
 
-export type {
-  EventStore,
-  EventStoreOptions,
-  IndexedSources,
-  KeyValueRangeOptions,
-  KeyValueReader,
-  KeyValueRow,
-  KeyValueWriter,
-  ReadableSources,
-  StoreCommit,
-  StoreReadTransaction,
-  StoreTransaction,
-  StoreTransactOptions,
-  TransactionSources,
-} from './contract.ts'
+export type { EventStore, EventStoreOptions, IndexedSources } from './contract.ts'
 export type {
   BackupOptions,
   CheckOptions,
@@ -109,6 +95,18 @@ export type {
   VolatileOptions,
   VolatileSubscription,
 } from './contract-subscribing.ts'
+export type {
+  KeyValueRangeOptions,
+  KeyValueReader,
+  KeyValueRow,
+  KeyValueWriter,
+  ReadableSources,
+  StoreCommit,
+  StoreReadTransaction,
+  StoreTransaction,
+  StoreTransactOptions,
+  TransactionSources,
+} from './contract-transactions.ts'
 export type {
   EventLink,
   EventShape,

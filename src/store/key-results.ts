@@ -1,5 +1,5 @@
 import { CorruptionError, IdempotencyConflictError } from '../errors.ts'
-import type { Transaction } from '../kv/contract.ts'
+import type { Reader, Transaction } from '../kv/contract.ts'
 import { positionOf, STAMP_BYTES, timeOfPosition } from '../kv/stamp.ts'
 import type { Appended, AppendKey } from './appended.ts'
 import type { StoreHost } from './host.ts'
@@ -18,6 +18,12 @@ export interface KeyResult {
   readonly position?: 'here' | string
 }
 
+/** What is known of an idempotency key: what it stands for, and what that came to. */
+export interface KnownResult {
+  readonly fingerprint: string
+  readonly results: readonly Appended[]
+}
+
 /**
  * The results of appends that have an idempotency key: a row for each stream of the append. The stamp of each is that of the stream's last
  * event, whose position the caller was told; that of the first row also says when the key was used. An append without streams
@@ -27,7 +33,7 @@ export class KeyResults {
   readonly #host: StoreHost
   readonly #tx: Transaction
   /** Of this very transaction: their rows are there, but not their stamps. */
-  readonly #own = new Map<string, { readonly fingerprint: string; readonly results: readonly Appended[] }>()
+  readonly #own = new Map<string, KnownResult>()
 
   /** Keys that were found, but have expired. */
   readonly #expired = new Set<string>()
@@ -49,22 +55,11 @@ export class KeyResults {
   async find(key: AppendKey): Promise<readonly Appended[] | undefined> {
     const own = this.#own.get(key.text)
     if (own !== undefined) return answer(key, own.fingerprint, own.results)
-    const { keys, clock, idempotencyKeyMs } = this.#host
-    const rows = await this.#tx.getRange(keys.keyResults.parts(key.text)).toArray()
-    const [first] = rows
-    if (first === undefined) return undefined
-    const usedAt = timeOfPosition(positionOf(first.value))
-    if (usedAt < clock.now() - idempotencyKeyMs) {
-      this.#expired.add(key.text)
-      return undefined
-    }
-    const results = rows.map((row) => decodeKeyResult(keys, row.key, row.value))
-    const { fingerprint, parts } = results[0]!
-    if (parts !== Math.max(1, results.length)) {
-      throw new CorruptionError('Rows of an idempotency key are missing', { idempotencyKey: key.text })
-    }
-    const appended = rows.flatMap(({ value }, at) => appendedOf(results[at]!, positionOf(value)))
-    return answer(key, fingerprint, appended)
+    const found = await readKeyResult(this.#tx, this.#host, key.text)
+    if (found === 'expired') this.#expired.add(key.text)
+    return found === undefined || found === 'expired'
+      ? undefined
+      : answer(key, found.fingerprint, found.results)
   }
 
   /** Notes what an append with a key came to. `userVersion` is free to be used for a stamp without an event. */
@@ -97,6 +92,27 @@ export class KeyResults {
     value[STAMP_BYTES - 2] = stampVersion >>> 8
     value[STAMP_BYTES - 1] = stampVersion
     this.#tx.setStampedValue(rowKey, value, 0)
+  }
+}
+
+/** What an append came to that had a key, as its rows say. @throws CorruptionError */
+export async function readKeyResult(
+  tx: Reader,
+  { keys, clock, idempotencyKeyMs }: Pick<StoreHost, 'keys' | 'clock' | 'idempotencyKeyMs'>,
+  text: string,
+): Promise<KnownResult | 'expired' | undefined> {
+  const rows = await tx.getRange(keys.keyResults.parts(text)).toArray()
+  const [first] = rows
+  if (first === undefined) return undefined
+  if (timeOfPosition(positionOf(first.value)) < clock.now() - idempotencyKeyMs) return 'expired'
+  const results = rows.map((row) => decodeKeyResult(keys, row.key, row.value))
+  const { fingerprint, parts } = results[0]!
+  if (parts !== Math.max(1, results.length)) {
+    throw new CorruptionError('Rows of an idempotency key are missing', { idempotencyKey: text })
+  }
+  return {
+    fingerprint,
+    results: rows.flatMap(({ value }, at) => appendedOf(results[at]!, positionOf(value))),
   }
 }
 

@@ -4,6 +4,7 @@ import { STAMP_BYTES } from '../kv/stamp.ts'
 import { type Subspace, subspace } from '../kv/subspace.ts'
 import { strinc } from '../tuple/bytes.ts'
 import type { TupleElement } from '../tuple/elements.ts'
+import { type Codecs, ONLY_JSON } from './codecs.ts'
 import type { IndexName } from './contract-reading.ts'
 import { IndexPrefixes } from './index-prefixes.ts'
 import { KeyResultKeys } from './key-result-keys.ts'
@@ -46,6 +47,8 @@ export interface StampedKey {
 /** Every key that the store writes, and what it reads from keys. */
 export class Keyspace {
   readonly root: Subspace
+  /** How the data of events is decoded: whoever finds a row needs it. */
+  readonly codecs: Codecs
   /** The caller's own keys. */
   readonly user: Subspace
   readonly format: Uint8Array
@@ -65,8 +68,9 @@ export class Keyspace {
   readonly #chunks: Subspace
   readonly #indexes: Readonly<Record<IndexName, IndexPrefixes>>
 
-  constructor(root: Subspace) {
+  constructor(root: Subspace, codecs: Codecs = ONLY_JSON) {
     this.root = root
+    this.codecs = codecs
     this.user = root.subspace([USER])
     this.format = root.pack([FORMAT])
     this.streamNumbers = root.pack([STREAM_NUMBERS])
@@ -337,8 +341,8 @@ export class Keyspace {
 }
 
 /** Where a subspace of the store begins: for stores laid over a directory. */
-export function keyspaceOf(root: Subspace): Keyspace {
-  return new Keyspace(subspace(root.prefix))
+export function keyspaceOf(root: Subspace, codecs?: Codecs): Keyspace {
+  return new Keyspace(subspace(root.prefix), codecs)
 }
 
 function isVersionstamp(element: TupleElement): boolean {

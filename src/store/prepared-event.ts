@@ -7,6 +7,7 @@ import {
   TAGS_MAX,
 } from '../limits.ts'
 import { uuid } from '../tuple/uuid.ts'
+import { type Codecs, ONLY_JSON } from './codecs.ts'
 import type { EventShape, NewEvent } from './event.ts'
 import { encodeJson } from './json.ts'
 import { onlyNames } from './known-names.ts'
@@ -18,6 +19,11 @@ export const SYSTEM_PREFIX = '$$'
 /** Data or metadata, ready to be written: JSON text, or bytes. */
 export type Payload = string | Uint8Array
 
+/** How long a payload is, as far as it must be known: in bytes, or in UTF-16 units. */
+export function lengthOf(payload: Payload | undefined): number {
+  return payload === undefined ? 0 : payload.length
+}
+
 /** A new event that was checked, with everything of the caller's copied, so that nobody can change it any more. */
 export interface PreparedEvent {
   readonly type: string
@@ -28,6 +34,8 @@ export interface PreparedEvent {
   readonly tags: readonly string[]
   readonly metadata: Payload | undefined
   readonly data: Payload | undefined
+  /** Whether the data was written by a codec, whose name is in front of it. */
+  readonly isCoded: boolean
   /** What it points to, if it is a link. */
   readonly link?: LinkTarget
 }
@@ -48,29 +56,38 @@ export function prepareLink(target: LinkTarget, id: string | undefined): Prepare
 }
 
 /** Checks what is to be appended. @throws InvalidArgumentError, LimitExceededError, UnserializableError */
-export function prepareEvents(events: NewEvent | readonly NewEvent[]): PreparedEvent[] {
-  if (!Array.isArray(events)) return [prepare(events as NewEvent, '')]
+export function prepareEvents(
+  events: NewEvent | readonly NewEvent[],
+  codecs: Codecs = ONLY_JSON,
+): PreparedEvent[] {
+  if (!Array.isArray(events)) return [prepare(events as NewEvent, '', codecs)]
   const list: readonly NewEvent[] = events
   if (list.length > APPEND_EVENTS_MAX) {
     throw new LimitExceededError('An append', APPEND_EVENTS_MAX, list.length, 'events')
   }
-  const prepared = list.map((event, index) => prepare(event, list.length === 1 ? '' : `events[${index}].`))
+  const prepared = list.map((event, index) =>
+    prepare(event, list.length === 1 ? '' : `events[${index}].`, codecs),
+  )
   if (prepared.length > 1) refuseRepeatedIds(prepared)
   return prepared
 }
 
 const checkFields = onlyNames('An event', 'type', 'data', 'metadata', 'id', 'time', 'tags')
 
-function prepare(event: NewEvent<EventShape>, path: string): PreparedEvent {
+function prepare(event: NewEvent<EventShape>, path: string, codecs: Codecs): PreparedEvent {
   checkFields(event)
   checkName(event.type, 'The type of an event', EVENT_TYPE_BYTES_MAX)
+  const { data } = event
+  const isPlain = data === undefined || data instanceof Uint8Array
+  const coded = isPlain ? undefined : codecs.encode(data, `${path}data`)
   return {
     type: event.type,
     id: event.id === undefined ? undefined : idOf(event.id),
     timeMs: event.time === undefined ? undefined : timeOf(event.time),
     tags: event.tags === undefined ? NO_TAGS : tagsOf(event.tags),
     metadata: payloadOf(event.metadata, `${path}metadata`),
-    data: payloadOf(event.data, `${path}data`),
+    data: coded ?? payloadOf(data, `${path}data`),
+    isCoded: coded !== undefined,
   }
 }
 

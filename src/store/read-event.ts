@@ -26,8 +26,8 @@ export function decodeLogRow(
 ): RecordedEvent | Promise<RecordedEvent> {
   const record = recordOf(row)
   refuseMoved(row, stamp)
-  if (!isChunkedRow(row)) return recordedEvent(record, stamp)
-  return readChunks(tx, keys, stamp, record).then((whole) => recordedEvent(whole, stamp))
+  if (!isChunkedRow(row)) return recordedEvent(record, stamp, keys.codecs)
+  return readChunks(tx, keys, stamp, record).then((whole) => recordedEvent(whole, stamp, keys.codecs))
 }
 
 /** The record in a row of the log, or what stands for one that is in chunks: what is before the row's own stamp. */

@@ -72,10 +72,21 @@ export async function readStreamPage(
   limit: number,
   shape: StreamShape,
 ): Promise<StreamPage> {
-  const { tx, keys } = view
   const first = await firstWithin(view, streamId, number, bounds)
+  return readPageFrom(view, { streamId, number }, { first, last: bounds.last }, limit, shape)
+}
+
+/** The same for those who know from where on the stream can be read. */
+export async function readPageFrom(
+  view: View,
+  { streamId, number }: { readonly streamId: string; readonly number: number },
+  { first, last: lastWanted }: VersionBounds,
+  limit: number,
+  shape: StreamShape,
+): Promise<StreamPage> {
+  const { tx, keys } = view
   // Asked at the last moment: own events may have come while this was waiting.
-  const last = Math.min(bounds.last, shape.lastStored())
+  const last = Math.min(lastWanted, shape.lastStored())
   if (first > last) return NOTHING
   const range = keys.streamRange(number, first, last)
   const index = await tx.getRange(range, { limit, reverse: shape.backwards }).toArray()

@@ -34,6 +34,8 @@ export const KIND_NONE = 0
 export const KIND_JSON = 1
 /** Bytes as they are. */
 export const KIND_BYTES = 2
+/** Bytes of a codec, whose name is in front of them: its length 1, the name, and the rest. */
+export const KIND_CODED = 3
 
 const CRC_BYTES = 4
 const ID_AT = 2
@@ -291,7 +293,7 @@ function flagsOf(event: PreparedEvent): number {
     (event.link === undefined ? 0 : IS_LINK) |
     (event.tags.length === 0 ? 0 : HAS_TAGS) |
     (kindOf(event.metadata) << METADATA_SHIFT) |
-    (kindOf(event.data) << DATA_SHIFT)
+    ((event.isCoded ? KIND_CODED : kindOf(event.data)) << DATA_SHIFT)
   )
 }
 

@@ -217,8 +217,8 @@ export class StoreSession {
   ): StreamViolation[] {
     const violations: StreamViolation[] = []
     for (const list of [appends, conditions]) {
-      for (const { streamId, expectedVersion } of list) {
-        const violation = violationOf(expectedVersion, this.#streams.known(streamId)!)
+      for (const { streamId, expectedVersion, expectedBase } of list as readonly SessionAppend[]) {
+        const violation = violationOf(expectedVersion, this.#streams.known(streamId)!, expectedBase)
         if (violation !== undefined) violations.push(violation)
       }
     }

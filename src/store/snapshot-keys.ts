@@ -44,6 +44,14 @@ export class SnapshotKeys {
     }
   }
 
+  /** The snapshots of all series of the same stream and name with lower schema versions. */
+  below({ number, name, schemaVersion }: SnapshotSeries): KeyRange {
+    return {
+      begin: this.#root.range([this.#space, number, name]).begin,
+      end: this.#root.pack([this.#space, number, name, schemaVersion]),
+    }
+  }
+
   /** The snapshots of one stream, whatever their names. */
   ofStream(number: number): KeyRange {
     return this.#root.range([this.#space, number])

@@ -5,10 +5,11 @@ import {
   StreamNotFoundError,
   StreamTombstonedError,
 } from '../errors.ts'
+import type { Transaction } from '../kv/contract.ts'
 import type { KeyRange, Row } from '../kv/rows.ts'
 import { CHUNK_BYTES, SNAPSHOT_BYTES_MAX, SNAPSHOT_NAME_BYTES_MAX, SNAPSHOTS_KEPT } from '../limits.ts'
-import type { StoreTransaction } from './contract.ts'
 import type { Snapshot, SnapshotEntry, SnapshotOptions, Snapshots } from './contract-streams.ts'
+import type { StoreTransaction } from './contract-transactions.ts'
 import { encodeJson } from './json.ts'
 import type { Keyspace } from './keyspace.ts'
 import { onlyNames } from './known-names.ts'
@@ -17,7 +18,7 @@ import { readLife } from './life-rows.ts'
 import { checkStreamId, checkWritableStreamId } from './prepared-event.ts'
 import type { Reading, View } from './reading.ts'
 import { decodeJson, sealed, unsealed } from './small-values.ts'
-import type { SnapshotPlace } from './snapshot-keys.ts'
+import type { SnapshotPlace, SnapshotSeries } from './snapshot-keys.ts'
 import type { Changing } from './stream-changes.ts'
 import { headOf, numberOf } from './stream-rows.ts'
 import { checkName } from './text.ts'
@@ -31,10 +32,13 @@ const HEADER_BYTES = 21
 const WHAT = 'A snapshot'
 
 /** Which snapshots of which stream. */
-interface Series {
+export interface SnapshotSeriesName {
   readonly streamId: string
   readonly name: string
   readonly schemaVersion: number
+}
+
+interface Series extends SnapshotSeriesName {
   readonly keep: number
 }
 
@@ -106,6 +110,13 @@ export function snapshotWriter<S>(
   }
 }
 
+/** Clears the snapshots of the same name with lower schema versions, which nobody will ask for any more. Reads first, as mostly there are none. */
+export async function clearOlderForms(view: View, tx: Transaction, series: SnapshotSeries): Promise<void> {
+  const older = view.keys.snapshots.below(series)
+  const [row] = await view.quiet.getRange(older, { limit: 1 }).toArray()
+  if (row !== undefined) tx.clearRange(older)
+}
+
 async function closest<S>(
   view: View,
   series: Series,
@@ -118,8 +129,28 @@ async function closest<S>(
   const life = await readLife(tx, keys, number)
   if (life.tombstoned) throw new StreamTombstonedError(series.streamId)
   const head = (await headOf(tx, keys, number))?.version ?? 0
-  const begin = lifeBase(life)
-  const least = Math.max(begin > 0 ? begin + 1 : 0, (await firstReadable(view, number, life, head)) - 1)
+  const base = lifeBase(life)
+  const first = await firstReadable(view, number, life, head)
+  return closestIn<S>(view, series, { number, base, first }, version)
+}
+
+/** What is known of a stream whose snapshots are looked for. */
+export interface SnapshotScene {
+  readonly number: number
+  /** Where its life begins. */
+  readonly base: number
+  /** The first version that can be read. */
+  readonly first: number
+}
+
+/** The newest snapshot at or before a version that can be built upon. @throws CorruptionError */
+export async function closestIn<S>(
+  { tx, keys }: Pick<View, 'tx' | 'keys'>,
+  series: SnapshotSeriesName,
+  { number, base: begin, first }: SnapshotScene,
+  version: number,
+): Promise<Snapshot<S> | undefined> {
+  const least = Math.max(begin > 0 ? begin + 1 : 0, first - 1)
   for (let last = version; last >= least; ) {
     const [row] = await tx
       .getRange(rangeOf(keys, number, series, least, last), { limit: 1, reverse: true })
@@ -134,22 +165,31 @@ async function closest<S>(
   return undefined
 }
 
-async function list({ tx, keys }: View, series: Series): Promise<readonly SnapshotEntry[]> {
+async function list(view: View, series: Series): Promise<readonly SnapshotEntry[]> {
+  const { tx, keys } = view
   const number = await numberOf(tx, keys, series.streamId)
   if (number === undefined) return []
   const entries: SnapshotEntry[] = []
-  const { begin, end } = rangeOf(keys, number, series, 0, Number.MAX_SAFE_INTEGER)
-  // From one to the next by their last pieces: there may be many between, and the first says it all.
-  for (let to = end; ; ) {
-    const [last] = await tx.getRange({ begin, end: to }, { limit: 1, reverse: true }).toArray()
-    if (last === undefined) return entries
-    const { version } = placeIn(keys, series, last.key)
+  for (const version of await versionsOf(view, series, number)) {
     const key = keys.snapshots.key({ ...series, number }, version, 0)
     const value = await tx.get(key)
-    if (value !== undefined) {
-      const body = unsealed(keys.relative(key), value, () => nameOf(series, version))
-      entries.push({ version, savedAt: headerOf(body).savedAt })
-    }
+    if (value === undefined) continue
+    const body = unsealed(keys.relative(key), value, () => nameOf(series, version))
+    entries.push({ version, savedAt: headerOf(body).savedAt })
+  }
+  return entries
+}
+
+/** The versions of all snapshots of a series, the newest first: by their keys alone, so that a damaged one is in nobody's way. */
+async function versionsOf({ tx, keys }: View, series: Series, number: number): Promise<readonly number[]> {
+  const versions: number[] = []
+  const { begin, end } = rangeOf(keys, number, series, 0, Number.MAX_SAFE_INTEGER)
+  // From one to the next by their last pieces: there may be many between.
+  for (let to = end; ; ) {
+    const [last] = await tx.getRange({ begin, end: to }, { limit: 1, reverse: true }).toArray()
+    if (last === undefined) return versions
+    const { version } = placeIn(keys, series, last.key)
+    versions.push(version)
     to = rangeOf(keys, number, series, version, version).begin
   }
 }
@@ -182,7 +222,7 @@ async function save(
     const body = bytes.subarray(piece * CHUNK_BYTES, (piece + 1) * CHUNK_BYTES)
     tx.set(key, sealed(keys.relative(key), body))
   }
-  const kept = (await list(view, series)).map((entry) => entry.version)
+  const kept = await versionsOf(view, series, number)
   const leastKept = kept[keep - 1]
   if (leastKept !== undefined && kept.length > keep) {
     tx.clearRange(rangeOf(keys, number, series, 0, leastKept - 1))
@@ -192,7 +232,7 @@ async function save(
 function rangeOf(
   keys: Keyspace,
   number: number,
-  { name, schemaVersion }: Series,
+  { name, schemaVersion }: SnapshotSeriesName,
   first: number,
   last: number,
 ): KeyRange {
@@ -266,7 +306,7 @@ export function decodeSnapshot(
 function decodePieces(
   keys: Keyspace,
   rows: readonly Row[],
-  series: Series,
+  series: SnapshotSeriesName,
   version: number,
 ): ReturnType<typeof decodeSnapshot> {
   try {
@@ -279,12 +319,12 @@ function decodePieces(
   }
 }
 
-function nameOf({ streamId, name }: Series, version: number): string {
+function nameOf({ streamId, name }: SnapshotSeriesName, version: number): string {
   return `Snapshot ${JSON.stringify(name)} of stream ${JSON.stringify(streamId)} at version ${version}`
 }
 
 /** What a key among those of a series says. @throws CorruptionError, which names the series */
-function placeIn(keys: Keyspace, { streamId, name }: Series, key: Uint8Array): SnapshotPlace {
+function placeIn(keys: Keyspace, { streamId, name }: SnapshotSeriesName, key: Uint8Array): SnapshotPlace {
   try {
     return keys.snapshots.placeOf(key)
   } catch (error) {

@@ -1,6 +1,5 @@
 import { type PreparedRequest, prepareOne } from './append-options.ts'
 import type { AnySubscribable, Broker } from './broker.ts'
-import type { StoreTransaction } from './contract.ts'
 import type { AppendOptions, AppendResult, EventPlace, LinkOptions } from './contract-appending.ts'
 import type { EventRead, StreamReadOptions } from './contract-reading.ts'
 import type {
@@ -13,6 +12,7 @@ import type {
   StreamInfo,
 } from './contract-streams.ts'
 import type { CreateSubscriptionOptions, SubscriptionGroup } from './contract-subscribing.ts'
+import type { StoreTransaction } from './contract-transactions.ts'
 import type { JsonObject, NewEvent, RecordedEvent } from './event.ts'
 import type { StoreHost } from './host.ts'
 import { checkVersion } from './read-options.ts'
@@ -48,7 +48,10 @@ export class StoreStream implements Stream {
   append(events: NewEvent | readonly NewEvent[], options: AppendOptions = {}): Promise<AppendResult> {
     // Not an async function: at the rates of this call, a promise and its turns more are felt.
     try {
-      return this.#store.append(prepareOne(this.id, events, options), options.signal)
+      return this.#store.append(
+        prepareOne(this.id, events, options, this.#store.host.keys.codecs),
+        options.signal,
+      )
     } catch (error) {
       return Promise.reject(error)
     }

@@ -1,19 +1,21 @@
+import { InvalidArgumentError } from '../errors.ts'
 import type { ReadTransaction, Transaction } from '../kv/contract.ts'
 import { positionOf } from '../kv/stamp.ts'
+import type { TransactionScene } from './aggregate-scene.ts'
 import { type PreparedRequest, prepareMany, prepareOne } from './append-options.ts'
 import { pendingResultOf } from './appended.ts'
 import { type Broker, type GroupBirth, groupSource } from './broker.ts'
-import type {
-  ReadableSources,
-  StoreReadTransaction,
-  StoreTransaction,
-  TransactionSources,
-} from './contract.ts'
 import type { AppendResult } from './contract-appending.ts'
 import type { Query, SourceName } from './contract-query.ts'
 import type { ReadableSource, StreamReadOptions, TransactionSource } from './contract-reading.ts'
 import type { CreateStreamOptions, ReadonlyStream, SnapshotOptions, Stream } from './contract-streams.ts'
 import type { GroupSource } from './contract-subscribing.ts'
+import type {
+  ReadableSources,
+  StoreReadTransaction,
+  StoreTransaction,
+  TransactionSources,
+} from './contract-transactions.ts'
 import type { EventShape, RecordedEvent, TransactionEvent } from './event.ts'
 import type { StoreHost } from './host.ts'
 import type { Sessions } from './place.ts'
@@ -61,9 +63,10 @@ export function storeTransaction(
   const scene: SessionReading = { session, reading: readingWithin(session, host) }
   const stream = <E extends EventShape>(id: string): Stream<E, TransactionEvent<E>, undefined> =>
     streamWithin<E>(host, scene, id, groups)
-  const birth: GroupBirth = { tx, view: viewWithin(session, host), stateOf: (id) => session.stream(id) }
+  const view = viewWithin(session, host)
+  const birth: GroupBirth = { tx, view, stateOf: (id) => session.stream(id) }
   const groups: GroupsOf = (source) => groupSource(broker, source, birth)
-  return {
+  const made: StoreTransaction = {
     all: { ...allSourceWithin(scene), ...groups({ kind: 'all' }) },
     ...sourcesWithin(scene, groups),
     stream,
@@ -72,7 +75,8 @@ export function storeTransaction(
       await createStream({ host, session }, id, options)
       return stream<E>(id)
     },
-    append: async (appends, options = {}) => appendWithin(session, prepareMany(appends, options)),
+    append: async (appends, options = {}) =>
+      appendWithin(session, prepareMany(appends, options, host.keys.codecs)),
     kv: userKeyWriter(tx, host.keys.user),
     afterCommit: (callback) =>
       tx.afterCommit((commit) => {
@@ -82,6 +86,17 @@ export function storeTransaction(
         })
       }),
   }
+  insides.set(made, { host, session, view })
+  return made
+}
+
+const insides = new WeakMap<StoreTransaction, TransactionScene>()
+
+/** The inside of a transaction that a store has made. @throws InvalidArgumentError for anything else, and for one of another store */
+export function insideOf(tx: StoreTransaction, host: StoreHost): TransactionScene {
+  const inside = insides.get(tx)
+  if (inside?.host === host) return inside
+  throw new InvalidArgumentError('This is not a transaction of this store')
 }
 
 /** What a source within a transaction can do besides being read. */
@@ -155,7 +170,8 @@ function streamWithin<E extends EventShape>(
     id,
     read: source.read,
     ...groups<number>({ kind: 'stream', streamId: id }),
-    append: async (events, options = {}) => one(await appendWithin(session, prepareOne(id, events, options))),
+    append: async (events, options = {}) =>
+      one(await appendWithin(session, prepareOne(id, events, options, host.keys.codecs))),
     linkTo: async (event, options = {}) => {
       const append = async () => session.appendWhenReady(await linkRequest(view, id, event, options))
       return one((await session.inTurn(append)).map(pendingResultOf))

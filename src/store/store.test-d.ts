@@ -1,5 +1,6 @@
-import type { EventStore, StoreReadTransaction, StoreTransaction } from './contract.ts'
+import type { EventStore } from './contract.ts'
 import type { Stream } from './contract-streams.ts'
+import type { StoreReadTransaction, StoreTransaction } from './contract-transactions.ts'
 import type { NewEvent, PendingEvent, RecordedEvent } from './event.ts'
 
 /** What the types must infer, and what must not compile. Nothing here runs. */

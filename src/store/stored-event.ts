@@ -1,5 +1,6 @@
 import { CorruptionError } from '../errors.ts'
-import { positionOf, timeOfPosition } from '../kv/stamp.ts'
+import { positionOf, timeOfStamp } from '../kv/stamp.ts'
+import { type Codecs, partsOfCoded } from './codecs.ts'
 import type {
   EventLink,
   JsonObject,
@@ -11,6 +12,7 @@ import type {
 import type { LinkTarget } from './prepared-event.ts'
 import {
   KIND_BYTES,
+  KIND_CODED,
   KIND_JSON,
   KIND_NONE,
   linkTarget,
@@ -25,9 +27,9 @@ import { formatUuid } from './uuid.ts'
 const types = new TextMemo()
 
 /** Decodes a record of the log. @throws CorruptionError, which names the position */
-export function recordedEvent(bytes: Uint8Array, stamp: Uint8Array): RecordedEvent {
+export function recordedEvent(bytes: Uint8Array, stamp: Uint8Array, codecs: Codecs): RecordedEvent {
   try {
-    return new StoredEvent(bytes, parseRecord(bytes), stamp) as unknown as RecordedEvent
+    return new StoredEvent(bytes, parseRecord(bytes), stamp, codecs) as unknown as RecordedEvent
   } catch (error) {
     if (!(error instanceof CorruptionError)) throw error
     const position = positionOf(stamp)
@@ -36,8 +38,8 @@ export function recordedEvent(bytes: Uint8Array, stamp: Uint8Array): RecordedEve
 }
 
 /** Decodes a record that its transaction has not committed yet. */
-export function pendingEvent(bytes: Uint8Array): PendingEvent {
-  return new StoredEvent(bytes, parseRecord(bytes), undefined) as unknown as PendingEvent
+export function pendingEvent(bytes: Uint8Array, codecs: Codecs): PendingEvent {
+  return new StoredEvent(bytes, parseRecord(bytes), undefined, codecs) as unknown as PendingEvent
 }
 
 /** Whether an event belongs to a system stream: told from its bytes, without decoding the stream's id. */
@@ -53,6 +55,11 @@ export function streamNumberOf(event: TransactionEvent): number {
 /** The stamp under which an event is stored; `undefined` for one that is just being appended. */
 export function stampOfEvent(event: TransactionEvent): Uint8Array | undefined {
   return StoredEvent.stampOf(event as unknown as StoredEvent)
+}
+
+/** The time of an event in milliseconds since 1970, without making a `Date`; `undefined` if the store does not know it yet. */
+export function timeMsOf(event: TransactionEvent): number | undefined {
+  return StoredEvent.timeMs(event as unknown as StoredEvent)
 }
 
 /** How long the record of an event is, in bytes. */
@@ -89,6 +96,7 @@ class StoredEvent {
   readonly #parts: RecordParts
   readonly #stamp: Uint8Array | undefined
   readonly #foundThrough: StoredEvent | undefined
+  readonly #codecs: Codecs
   #data: unknown
   #metadata: unknown
   #decoded = 0
@@ -99,8 +107,10 @@ class StoredEvent {
     bytes: Uint8Array,
     parts: RecordParts,
     stamp: Uint8Array | undefined,
+    codecs: Codecs,
     foundThrough?: StoredEvent,
   ) {
+    this.#codecs = codecs
     this.#foundThrough = foundThrough
     this.#bytes = bytes
     this.#parts = parts
@@ -121,6 +131,12 @@ class StoredEvent {
     return event.#stamp
   }
 
+  static timeMs(event: StoredEvent): number | undefined {
+    const { timeAt } = event.#parts
+    if (timeAt < 0) return event.#stamp && timeOfStamp(event.#stamp)
+    return new DataView(event.#bytes.buffer, event.#bytes.byteOffset + timeAt, 8).getFloat64(0)
+  }
+
   static bytesOf(event: StoredEvent): number {
     return event.#bytes.length
   }
@@ -130,7 +146,7 @@ class StoredEvent {
   }
 
   static found(event: StoredEvent, link: StoredEvent): StoredEvent {
-    return new StoredEvent(event.#bytes, event.#parts, event.#stamp, link)
+    return new StoredEvent(event.#bytes, event.#parts, event.#stamp, event.#codecs, link)
   }
 
   static callerId(event: StoredEvent): Uint8Array | undefined {
@@ -166,13 +182,12 @@ class StoredEvent {
   }
 
   get recordedAt(): Date | undefined {
-    return this.#stamp === undefined ? undefined : new Date(timeOfPosition(positionOf(this.#stamp)))
+    return this.#stamp === undefined ? undefined : new Date(timeOfStamp(this.#stamp))
   }
 
   get time(): Date | undefined {
-    const { timeAt } = this.#parts
-    if (timeAt < 0) return this.recordedAt
-    return new Date(new DataView(this.#bytes.buffer, this.#bytes.byteOffset + timeAt, 8).getFloat64(0))
+    const timeMs = StoredEvent.timeMs(this)
+    return timeMs === undefined ? undefined : new Date(timeMs)
   }
 
   get tags(): readonly string[] {
@@ -212,7 +227,7 @@ class StoredEvent {
       ...(tags.length === 0 ? {} : { tags }),
       ...(link === undefined ? {} : { link: linkJson(link) }),
       ...jsonMember('metadata', this.metadata),
-      ...jsonMember('data', this.data),
+      ...this.#dataJson(),
     }
   }
 
@@ -221,6 +236,14 @@ class StoredEvent {
     const { position, streamId, version, id, type, time, recordedAt, tags, metadata, data, link } = this
     const event = { position, streamId, version, id, type, time, recordedAt, tags, metadata, data }
     return link === undefined ? event : { ...event, link }
+  }
+
+  /** What a codec has written may be no JSON, so it is shown as it was written. */
+  #dataJson(): JsonObject {
+    const { dataKind, dataAt, dataEnd } = this.#parts
+    if (dataKind !== KIND_CODED) return jsonMember('data', this.data)
+    const { name, body } = partsOfCoded(this.#bytes.subarray(dataAt, dataEnd))
+    return { data: { $codec: name, $base64: base64(body) } }
   }
 
   #place(): object {
@@ -236,6 +259,8 @@ class StoredEvent {
         return JSON.parse(decodeText(this.#bytes, from, to))
       case KIND_BYTES:
         return new Uint8Array(this.#bytes.subarray(from, to))
+      case KIND_CODED:
+        return this.#codecs.decode(this.#bytes.subarray(from, to))
       default:
         throw new CorruptionError('A stored event has an unknown kind of payload', { kind })
     }
