@@ -4,8 +4,16 @@
  * `eventdb/sqlite`, `eventdb/lmdb`, `eventdb/memory`, `eventdb/testing`.
  */
 export {
+  aggregateFromClass,
+  type FromClassDefinition,
+  type MethodCommands,
+} from './aggregate/aggregate-from-class.ts'
+export { aggregateFromDecider, type FromDeciderOptions } from './aggregate/aggregate-from-decider.ts'
+export { defineAggregate } from './aggregate/define-aggregate.ts'
+export {
   AppendConditionError,
   ClosedError,
+  CodecMissingError,
   CommitUnknownError,
   ConflictError,
   CorruptionError,
@@ -15,6 +23,7 @@ export {
   EventDbError,
   EventNotFoundError,
   FormatError,
+  HistoryMissingError,
   IdempotencyConflictError,
   IndexMissingError,
   InvalidArgumentError,
@@ -33,29 +42,22 @@ export {
   type StreamViolation,
   SubscriptionExistsError,
   SubscriptionNotFoundError,
+  TooManyConflictsError,
   TransactionTooLargeError,
   TransactionTooOldError,
+  UnknownEventError,
   UnserializableError,
+  ValidationError,
+  type ValidationIssue,
   type Violation,
   WrongExpectedVersionError,
 } from './errors.ts'
+export { type DefineEventsOptions, defineEvents } from './events/define-events.ts'
+export { eventType } from './events/event-type.ts'
 export { type OpenEventStoreOptions, openEventStore } from './opening/open-event-store.ts'
 export { type Runtime, systemRuntime } from './runtime.ts'
-export type {
-  EventStore,
-  EventStoreOptions,
-  IndexedSources,
-  KeyValueRangeOptions,
-  KeyValueReader,
-  KeyValueRow,
-  KeyValueWriter,
-  ReadableSources,
-  StoreCommit,
-  StoreReadTransaction,
-  StoreTransaction,
-  StoreTransactOptions,
-  TransactionSources,
-} from './store/contract.ts'
+export { jsonCodec } from './store/codecs.ts'
+export type { EventStore, EventStoreOptions, IndexedSources } from './store/contract.ts'
 export type {
   BackupOptions,
   CheckOptions,
@@ -68,6 +70,37 @@ export type {
   StoreInfo,
 } from './store/contract-admin.ts'
 export type {
+  Aggregate,
+  AggregateDefinition,
+  AggregateSettings,
+  Aggregates,
+  AggregatesOptions,
+  AnyCommandResult,
+  CallOf,
+  Causation,
+  Command,
+  CommandCall,
+  CommandContext,
+  CommandMiddleware,
+  CommandOrigin,
+  CommandResult,
+  Commands,
+  Decider,
+  DeciderCommands,
+  Decision,
+  Evolve,
+  EvolveCases,
+  ExecuteOptions,
+  FoldedEvent,
+  InputOf,
+  LoadedAggregate,
+  LoadOptions,
+  SnapshotPolicy,
+  SnapshotProgress,
+  TransactionAggregates,
+  TransactionExecuteOptions,
+} from './store/contract-aggregates.ts'
+export type {
   AppendCondition,
   AppendConditions,
   AppendOptions,
@@ -79,6 +112,20 @@ export type {
   StreamAppend,
   StreamCondition,
 } from './store/contract-appending.ts'
+export type { DataCodec } from './store/contract-codec.ts'
+export type {
+  DefinedEvent,
+  EventOf,
+  EventType,
+  EventTypeDefinition,
+  EventTypeOptions,
+  EventTypes,
+  Retired,
+  SchemaIssue,
+  SchemaResult,
+  StandardSchema,
+  UpToDateEvent,
+} from './store/contract-event-types.ts'
 export type { Query, QueryItem, SourceName } from './store/contract-query.ts'
 export type {
   AllReadOptions,
@@ -147,6 +194,18 @@ export type {
   VolatileOptions,
   VolatileSubscription,
 } from './store/contract-subscribing.ts'
+export type {
+  KeyValueRangeOptions,
+  KeyValueReader,
+  KeyValueRow,
+  KeyValueWriter,
+  ReadableSources,
+  StoreCommit,
+  StoreReadTransaction,
+  StoreTransaction,
+  StoreTransactOptions,
+  TransactionSources,
+} from './store/contract-transactions.ts'
 export type {
   EventLink,
   EventShape,

@@ -1,8 +1,10 @@
+import { makeAggregates } from '../aggregate/aggregates.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import type { KeyValueStore } from '../kv/contract.ts'
 import type { Subspace } from '../kv/subspace.ts'
 import { EVENT_BYTES_LIMIT } from '../limits.ts'
 import type { Runtime } from '../runtime.ts'
+import { Codecs } from '../store/codecs.ts'
 import type { EventStore, EventStoreOptions } from '../store/contract.ts'
 import { makeEventStore } from '../store/event-store.ts'
 import { checkWanted, claimFormat } from '../store/format.ts'
@@ -39,6 +41,7 @@ const checkOptions = onlyNames(
   'indexes',
   'categorySeparator',
   'idempotencyKeyMs',
+  'codecs',
 )
 
 /**
@@ -63,13 +66,14 @@ export async function openEventStore(
   checkIdempotencyKeyMs(options.idempotencyKeyMs)
   checkWanted(options)
   checkPlace(where, options.engine)
+  const codecs = new Codecs(options.codecs)
   const ownsKv = typeof where === 'string'
   const kv = ownsKv ? await openPlace(where, options) : where
   try {
     const root = options.directory ?? (await kv.createOrOpenDirectory(DEFAULT_DIRECTORY))
-    const keys = keyspaceOf(root)
-    await claimFormat(kv, keys, options)
-    return makeEventStore({ kv, keys, ownsKv, makeBroker, ...options })
+    const keys = keyspaceOf(root, codecs)
+    const { categorySeparator } = await claimFormat(kv, keys, options)
+    return makeEventStore({ kv, keys, ownsKv, makeBroker, makeAggregates, ...options, categorySeparator })
   } catch (error) {
     if (ownsKv) await kv.close()
     throw error
