@@ -1,6 +1,6 @@
 /**
  * What others need to test a driver, a middleware or their own program: the conformance suites of the key-value contract and
- * of the event store, a runtime on virtual time, and an engine that fails on demand. This layer knows contracts and
+ * of the event store, examples of how aggregates behave, a runtime on virtual time, and an engine that fails on demand. This layer knows contracts and
  * seams. It must not know any driver, nor a test runner, and nothing of the library may import it.
  */
 export { Faults, faultyEngine, type WriteFault } from './faulty-engine.ts'
@@ -16,6 +16,20 @@ export {
   seededRandom,
   simulatedRuntime,
 } from './simulated-runtime.ts'
+export { specify } from './specify.ts'
+export type {
+  ExpectedError,
+  ExpectedEvent,
+  ExpectedState,
+  GivenEvent,
+  OldEvent,
+  ReturnedBy,
+  Specification,
+  SpecifiedOutcome,
+  SpecifiedState,
+  SpecifyOptions,
+  Told,
+} from './specify-contract.ts'
 export {
   type StoreConformanceOptions,
   type StoreFixture,

@@ -3,6 +3,24 @@ import type { Subspace } from '../kv/subspace.ts'
 import type { OpenEventStoreOptions } from '../opening/open-event-store.ts'
 import type { EventStore } from '../store/contract.ts'
 import { seededRandom, simulatedRuntime } from './simulated-runtime.ts'
+import { aggregateCommandLaws } from './store/aggregate-command-laws.ts'
+import { aggregateEqualityLaws } from './store/aggregate-equality-laws.ts'
+import { aggregateGivingUpLaws } from './store/aggregate-giving-up-laws.ts'
+import { aggregateHiddenLaws } from './store/aggregate-hidden-laws.ts'
+import { aggregateInputLaws } from './store/aggregate-input-laws.ts'
+import { aggregateKeyLaws } from './store/aggregate-key-laws.ts'
+import { aggregateKindLaws } from './store/aggregate-kind-laws.ts'
+import { aggregateLoadLaws } from './store/aggregate-load-laws.ts'
+import { aggregateMemoryLaws } from './store/aggregate-memory-laws.ts'
+import { aggregateMetadataLaws } from './store/aggregate-metadata-laws.ts'
+import { aggregateMiddlewareLaws } from './store/aggregate-middleware-laws.ts'
+import { aggregateQueueLaws } from './store/aggregate-queue-laws.ts'
+import { aggregateSnapshotFormLaws } from './store/aggregate-snapshot-form-laws.ts'
+import { aggregateSnapshotLaws } from './store/aggregate-snapshot-laws.ts'
+import { aggregateSnapshotProblemLaws } from './store/aggregate-snapshot-problem-laws.ts'
+import { aggregateSnapshotStateLaws } from './store/aggregate-snapshot-state-laws.ts'
+import { aggregateTransactionLaws } from './store/aggregate-transaction-laws.ts'
+import { aggregateTransactionStateLaws } from './store/aggregate-transaction-state-laws.ts'
 import { allReadLaws } from './store/all-read-laws.ts'
 import { appendLaws } from './store/append-laws.ts'
 import { boundaryExampleLaws } from './store/boundary-example-laws.ts'
@@ -190,6 +208,24 @@ export function storeConformance(options: StoreConformanceOptions): void {
   groupStandstillLaws(laws)
   volatileGroupLaws(laws)
   groupCheckLaws(laws)
+  aggregateLoadLaws(laws)
+  aggregateMemoryLaws(laws)
+  aggregateCommandLaws(laws)
+  aggregateQueueLaws(laws)
+  aggregateGivingUpLaws(laws)
+  aggregateEqualityLaws(laws)
+  aggregateKeyLaws(laws)
+  aggregateMetadataLaws(laws)
+  aggregateMiddlewareLaws(laws)
+  aggregateSnapshotLaws(laws)
+  aggregateSnapshotProblemLaws(laws)
+  aggregateTransactionLaws(laws)
+  aggregateTransactionStateLaws(laws)
+  aggregateSnapshotStateLaws(laws)
+  aggregateSnapshotFormLaws(laws)
+  aggregateHiddenLaws(laws)
+  aggregateKindLaws(laws)
+  aggregateInputLaws(laws)
 }
 
 /** Turns laws into tests. Each gets a seed of its own, which is its place in the list. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { type AppendConditionError, WrongExpectedVersionError } from '../../errors.ts'
 import { APPEND_QUERIES_MAX } from '../../limits.ts'
-import type { EventStore, StoreTransaction } from '../../store/contract.ts'
+import type { EventStore } from '../../store/contract.ts'
 import type { AppendCondition, AppendConditions } from '../../store/contract-appending.ts'
 import type { Query } from '../../store/contract-query.ts'
+import type { StoreTransaction } from '../../store/contract-transactions.ts'
 import { counted, dataOf, failureOf, numbers, refuses, type StoreLaws, uuidOf } from './laws.ts'
 
 const none: Query = { items: [{ types: [], tags: ['none'] }] }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { StoreTransaction } from '../../store/contract.ts'
+import type { StoreTransaction } from '../../store/contract-transactions.ts'
 import { counted, dataOf, failureOf, refuses, type StoreLaws, uuidOf } from './laws.ts'
 
 const EVENT_BYTES_MAX = 1_000

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { EventStore, StoreTransaction } from '../../store/contract.ts'
+import type { EventStore } from '../../store/contract.ts'
+import type { StoreTransaction } from '../../store/contract-transactions.ts'
 import { counted, dataOf, nextTurn, type StoreLaws } from './laws.ts'
 
 type Look = (tx: StoreTransaction) => Promise<unknown>

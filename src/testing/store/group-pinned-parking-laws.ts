@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict'
 import type { GroupSettings, SubscriptionGroup } from '../../store/contract-subscribing.ts'
-import { consume, parkedDataIn, parkedIn, waitUntilDone } from './group-consumers.ts'
-import { failureOf, numbers, type StoreLaws } from './laws.ts'
+import type { RecordedEvent } from '../../store/event.ts'
+import {
+  type Consumer,
+  consume,
+  type Gate,
+  gate,
+  parkedDataIn,
+  parkedIn,
+  waitUntil,
+  waitUntilDone,
+} from './group-consumers.ts'
+import { failureOf, numbers, type SimulatedStoreScene, type StoreLaws } from './laws.ts'
 import { appendKeyed, appendOne, nameOf, OrderWatch, PINNED_GROUPS } from './order-watch.ts'
 
 /** Parked events of groups that keep the order of a key. */
@@ -9,6 +19,7 @@ export function groupPinnedParkingLaws(laws: StoreLaws): void {
   for (const settings of PINNED_GROUPS) {
     parkedSequenceLaws(laws, settings)
     replayLaws(laws, settings)
+    overtakenLaws(laws, settings)
   }
 }
 
@@ -172,9 +183,106 @@ function replayLaws({ simulatedLaw }: StoreLaws, settings: GroupSettings): void 
   })
 }
 
+function overtakenLaws({ simulatedLaw }: StoreLaws, settings: GroupSettings): void {
+  const { strategy } = settings
+  simulatedLaw(
+    `${strategy}: what is parked behind a later event of its key stays there when the cursor passes it again`,
+    async (scene) => {
+      const { runtime } = scene
+      const { group, consumer, failures, third } = await overtakenKey(scene, settings)
+      third.open()
+      await waitUntilDone(runtime, group)
+      const parked = [4, 2, 5].map((number) => ['k1', number])
+      assert.deepEqual(await parkedDataIn(group), parked)
+      await group.reset({ to: 'start' })
+      await waitUntilDone(runtime, group)
+      assert.deepEqual(namesOf(consumer).slice(2), ['k1/1', 'k1/3'], 'what is parked does not come')
+      assert.deepEqual(await parkedDataIn(group), parked)
+      failures.clear()
+      assert.equal(await group.replay('all'), 3)
+      await waitUntilDone(runtime, group)
+      assert.deepEqual(namesOf(consumer).slice(4), ['k1/4', 'k1/2', 'k1/5'])
+      assert.deepEqual(await parkedIn(group), [])
+    },
+  )
+
+  simulatedLaw(
+    `${strategy}: an event that fails parks none behind it that comes before it and was not delivered yet`,
+    async (scene) => {
+      const { runtime } = scene
+      const { group, consumer, failures, third } = await overtakenKey(scene, settings)
+      const [head] = await parkedIn(group)
+      assert.equal(await group.skip({ place: head!.place }), 1)
+      failures.set('k1/3', 1)
+      third.open()
+      await waitUntilDone(runtime, group)
+      assert.deepEqual(namesOf(consumer).slice(2), ['k1/2', 'k1/3', 'k1/5'])
+      assert.deepEqual(await parkedIn(group), [])
+    },
+  )
+}
+
+/**
+ * A group in which the fourth of five events of `k1` is parked, and behind it the fifth and, since it was replayed after a reset and while the
+ * second was on its way, the second. A consumer with room for one event was handed the fourth, and has the third in its handler until
+ * the door is opened.
+ */
+async function overtakenKey(
+  { store, runtime }: SimulatedStoreScene,
+  settings: GroupSettings,
+): Promise<{
+  readonly group: SubscriptionGroup
+  readonly consumer: Consumer
+  readonly failures: Map<string, number>
+  readonly third: Gate
+}> {
+  const group: SubscriptionGroup = await store.all.createSubscription('g', { ...settings, maxRetryCount: 0 })
+  const [first, third] = [gate(), gate()]
+  /** How often events will fail. */
+  const failures = new Map([['k1/4', Number.POSITIVE_INFINITY]])
+  const react = (event: RecordedEvent): void => {
+    const left = failures.get(nameOf(event)) ?? 0
+    failures.set(nameOf(event), left - 1)
+    if (left > 0) throw new Error('broken')
+  }
+  const before = await consume(store.all, 'g', react)
+  await appendKeyed(store, 1, 5)
+  await waitUntilDone(runtime, group)
+  await before.close()
+  await group.reset({ to: 'start' })
+  const busy = await consume(store.all, 'g', () => first.passed, { bufferSize: 2 })
+  await waitUntil(runtime, 'two are in its hand', async () => (await group.info()).inFlight === 2)
+  const consumer = await consume(
+    store.all,
+    'g',
+    async (event) => {
+      if (nameOf(event) === 'k1/3') await third.passed
+      react(event)
+    },
+    { bufferSize: 1 },
+  )
+  await waitUntil(runtime, 'the third is held', async () => (await group.info()).held === 1)
+  const [head] = await parkedIn(group)
+  await group.replay({ place: head!.place })
+  const closing = busy.close()
+  first.open()
+  await closing
+  await waitUntil(runtime, 'the third is handed over', () => consumer.seen.length === 2)
+  assert.deepEqual([...namesOf(busy), ...namesOf(consumer)], ['k1/1', 'k1/4', 'k1/3'])
+  assert.deepEqual(
+    await parkedDataIn(group),
+    [4, 2, 5].map((number) => ['k1', number]),
+  )
+  return { group, consumer, failures, third }
+}
+
+function namesOf({ seen }: Consumer): string[] {
+  return seen.map(({ event }) => nameOf(event))
+}
+
 /** A group in which the second of five events of `k1` is parked, and three are behind it. */
 async function brokenKey(
-  { store, runtime }: Parameters<Parameters<StoreLaws['simulatedLaw']>[1]>[0],
+  { store, runtime }: SimulatedStoreScene,
   settings: GroupSettings,
 ): Promise<{ readonly group: SubscriptionGroup; readonly watch: OrderWatch }> {
   const group = await store.all.createSubscription('g', { ...settings, maxRetryCount: 1 })

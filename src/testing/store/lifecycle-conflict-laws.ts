@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import type { EventStore, StoreTransaction } from '../../store/contract.ts'
+import type { EventStore } from '../../store/contract.ts'
 import type { Stream, StreamEntry } from '../../store/contract-streams.ts'
+import type { StoreTransaction } from '../../store/contract-transactions.ts'
 import { counted, dataOf, nextTurn, type StoreLaws } from './laws.ts'
 import { marked } from './sights.ts'
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import type { EventStore, StoreTransaction } from '../../store/contract.ts'
+import type { EventStore } from '../../store/contract.ts'
 import type { Stream } from '../../store/contract-streams.ts'
+import type { StoreTransaction } from '../../store/contract-transactions.ts'
 import type { EventShape } from '../../store/event.ts'
 import { counted, dataIn, numbers, refuses, type StoreLaws, uuidOf } from './laws.ts'
 import { assertSeen, assertSees, marked, type Sight } from './sights.ts'

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { EventStore, KeyValueRangeOptions, KeyValueReader } from '../../store/contract.ts'
+import type { EventStore } from '../../store/contract.ts'
+import type { KeyValueRangeOptions, KeyValueReader } from '../../store/contract-transactions.ts'
 import type { JsonValue } from '../../store/event.ts'
 import type { Tuple } from '../../tuple/elements.ts'
 import { counted, dataIn, failureOf, refuses, type StoreLaws } from './laws.ts'

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { EventStore, StoreTransaction } from '../../store/contract.ts'
+import type { EventStore } from '../../store/contract.ts'
+import type { StoreTransaction } from '../../store/contract-transactions.ts'
 import type { TransactionEvent } from '../../store/event.ts'
 import { counted, failureOf, nextTurn, numbers, type StoreLaws, uuidOf } from './laws.ts'
 

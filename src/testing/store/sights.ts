@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import type { EventStore, StoreReadTransaction, StoreTransaction } from '../../store/contract.ts'
+import type { EventStore } from '../../store/contract.ts'
 import type { EventRead, ReadOptions } from '../../store/contract-reading.ts'
+import type { StoreReadTransaction, StoreTransaction } from '../../store/contract-transactions.ts'
 import type { NewEvent } from '../../store/event.ts'
 import { failureOf, numbers } from './laws.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { openEventStore } from '../../opening/open-event-store.ts'
-import type { StoreTransaction } from '../../store/contract.ts'
+import type { StoreTransaction } from '../../store/contract-transactions.ts'
 import { counted, dataIn, dataOf, failureOf, numbers, refuses, type StoreLaws, uuidOf } from './laws.ts'
 
 /** Several streams and own keys, all or nothing. */
