@@ -9,7 +9,7 @@ const OPENER = 'src/drivers/open-folder.ts'
 const OPENER_USERS = ['src/index.ts', 'src/opening/open-event-store.ts']
 
 const LOWEST = ['leaves', 'tuple', 'kv', 'directory']
-const UP_TO_SUBSCRIPTION = [...LOWEST, 'store', 'subscription']
+const UP_TO_SUBSCRIPTION = [...LOWEST, 'store', 'events', 'subscription']
 const LIBRARY = [...UP_TO_SUBSCRIPTION, 'aggregate', 'projection']
 
 /** What each layer may know besides itself. `drivers` are the files directly in its folder; each engine is a `driver`. */
@@ -21,6 +21,7 @@ const MAY_KNOW: Readonly<Record<string, readonly string[]>> = {
   drivers: [...LOWEST, 'driver'],
   driver: [...LOWEST, 'drivers'],
   store: LOWEST,
+  events: [...LOWEST, 'store'],
   subscription: [...LOWEST, 'store'],
   aggregate: UP_TO_SUBSCRIPTION,
   projection: UP_TO_SUBSCRIPTION,

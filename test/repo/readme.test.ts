@@ -28,6 +28,7 @@ const sources = [
 /** What each of them prints. */
 const PRINTED = [
   /^1 ItemAdded \{ item: 'teapot' \}\n$/,
+  /^1 10 5\n$/,
   /^true\n$/,
   new RegExp(
     [
