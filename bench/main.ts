@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { measureAggregates } from './aggregates.ts'
 import type { Cell, Work } from './cell.ts'
 import { measureFeatures } from './features.ts'
 import type { Seen } from './measured.ts'
@@ -18,6 +19,7 @@ const HELP = `Usage: npm run bench -- [options]
 
   --features             what each feature costs, eventdb beside itself, instead of the comparison with other programs
   --subscriptions        how fast events are delivered, with what the engine alone can do beside it, instead of either
+  --aggregates           how fast aggregates are loaded and commands executed, beside Emmett (npm ci --prefix bench/emmett)
   --engine sqlite|lmdb   only this engine (default: both)
   --only TEXT            only measurements whose name contains TEXT
   --rounds N             how often each measurement is made; medians are shown (default 3)
@@ -31,6 +33,7 @@ const { values: options } = parseArgs({
   options: {
     features: { type: 'boolean', default: false },
     subscriptions: { type: 'boolean', default: false },
+    aggregates: { type: 'boolean', default: false },
     engine: { type: 'string' },
     only: { type: 'string', default: '' },
     rounds: { type: 'string', default: '3' },
@@ -64,9 +67,10 @@ async function main(): Promise<void> {
   console.log(
     `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'processor'}, medians of ${rounds}`,
   )
+  const size = { rounds, scale, builtEvents }
   try {
+    if (options.aggregates) return await measureAggregates({ ...options, engines, root, ...size })
     for (const engine of engines) {
-      const size = { rounds, scale, builtEvents }
       if (options.features) await measureFeatures({ ...options, engine, root, ...size })
       else if (options.subscriptions) await measureSubscriptions({ ...options, engine, root, ...size })
       else await compare(engine, root)
