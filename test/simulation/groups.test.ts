@@ -11,7 +11,7 @@ vi.mock('../../src/limits.ts', async (importOriginal) => ({
 }))
 
 /** `EVENTDB_LARGE=1` for many more runs; `EVENTDB_SEED=17` for one of them, `EVENTDB_SEED=100-200` for some. */
-const SEEDS = process.env.EVENTDB_LARGE === '1' ? 60_000 : 1_200
+const SEEDS = process.env.EVENTDB_LARGE === '1' ? 60_000 : 1_000
 const [FIRST = 1, LAST = process.env.EVENTDB_SEED === undefined ? SEEDS : FIRST] = (
   process.env.EVENTDB_SEED?.split('-') ?? []
 ).map(Number)
