@@ -12,7 +12,7 @@ import { groupNumberOf } from './group-names.ts'
 import { pinOf, pinTextOf } from './group-pin.ts'
 import type { Parked } from './group-rows.ts'
 import type { GroupPlace, GroupRowsIn } from './group-rows-in.ts'
-import { headIsDone, isAhead, notDone, trimBehind } from './group-trouble.ts'
+import { headIsDone, isAhead, notDone } from './group-trouble.ts'
 import type { Source } from './source.ts'
 
 const checkWhich = onlyNames('What is parked', 'place', 'key')
@@ -47,16 +47,13 @@ export function replayParked(
 }
 
 async function replayOne(rows: GroupRowsIn, place: AnyPlace, { key }: Parked): Promise<void> {
-  const before = rows.isPinned ? await rows.keyRow(key) : undefined
   await rows.takeParked(place)
   if (!(await isAhead(rows, place))) {
     const fate = { kind: 'retry', dueMs: 0, retries: 0, counts: false, reason: 'replayed' } as const
     return notDone(rows, [{ place, key, retries: 0 }], fate)
   }
-  // It comes again by itself, and so does what is behind it.
-  if (before?.state !== 'parked' || before.head !== place) return
-  await trimBehind(rows, key, before.behind)
-  await rows.setKeyRow(key, before, undefined)
+  // It comes again by itself, and so does what is behind it, unless that comes before the cursor.
+  if (rows.isPinned) await headIsDone(rows, { place, key })
 }
 
 /** Counts parked events as done. What is behind one goes on, unless the whole key is meant. Returns how many. */

@@ -107,7 +107,7 @@ export async function isAhead(rows: GroupRowsIn, place: AnyPlace): Promise<boole
 }
 
 /** Forgets what is ahead of the cursor and behind a head that is not parked any more. Returns how many events are still behind it. */
-export async function trimBehind(rows: GroupRowsIn, key: bigint, behind: number): Promise<number> {
+async function trimBehind(rows: GroupRowsIn, key: bigint, behind: number): Promise<number> {
   const { cursor, reach } = await rows.ledger()
   if (reach === cursor || behind === 0) return behind
   const { keys } = rows.place

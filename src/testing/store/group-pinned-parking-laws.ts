@@ -220,6 +220,25 @@ function overtakenLaws({ simulatedLaw }: StoreLaws, settings: GroupSettings): vo
       assert.deepEqual(await parkedIn(group), [])
     },
   )
+
+  simulatedLaw(
+    `${strategy}: what is parked behind a later event comes when that is replayed, wherever the cursor is`,
+    async (scene) => {
+      const { runtime } = scene
+      const { group, consumer, failures, third } = await overtakenKey(scene, settings)
+      third.open()
+      await waitUntilDone(runtime, group)
+      const [fourth, second] = await parkedIn(group)
+      await group.pause()
+      await group.reset({ to: second!.place })
+      assert.equal(await group.replay({ place: fourth!.place }), 3)
+      failures.clear()
+      await group.resume()
+      await waitUntilDone(runtime, group)
+      assert.deepEqual(namesOf(consumer).slice(2), ['k1/2', 'k1/3', 'k1/4', 'k1/5'])
+      assert.deepEqual(await parkedIn(group), [])
+    },
+  )
 }
 
 /**
