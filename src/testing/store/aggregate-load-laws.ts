@@ -15,7 +15,16 @@ import {
   sightOf,
   slowlyRead,
 } from './aggregate-examples.ts'
-import { counted, everythingIn, failureOf, numbers, refuses, type StoreLaws, uuidOf } from './laws.ts'
+import {
+  counted,
+  everythingIn,
+  failureOf,
+  nextTurn,
+  numbers,
+  refuses,
+  type StoreLaws,
+  uuidOf,
+} from './laws.ts'
 
 /** Loading aggregates: which fold comes out, whatever is asked for. */
 export function aggregateLoadLaws(laws: StoreLaws): void {
@@ -302,6 +311,22 @@ export function aggregateLoadLaws(laws: StoreLaws): void {
     assert.equal((await of.load('1', { version: 1 })).state, 1)
     fails = false
     assert.deepEqual((await of.execute('1', 'add')).state, 3)
+  })
+
+  law('stream() is the stream of an aggregate, to read, to subscribe to and to delete', async ({ store }) => {
+    const of = store.aggregate(lists())
+    await of.execute('1', 'addAll', [1, 2])
+    const stream = of.stream('1')
+    const seen: unknown[] = []
+    const subscription = await stream.subscribe({ type: 'catch-up' }, ({ data }) => void seen.push(data))
+    await of.execute('1', 'add', 3)
+    while (seen.length < 3) await nextTurn()
+    await subscription.close()
+    assert.deepEqual(seen, [1, 2, 3])
+    await stream.delete()
+    assert.equal((await of.load('1')).exists, false)
+    await stream.restore()
+    assert.deepEqual((await of.load('1')).state, [1, 2, 3])
   })
 
   simulatedLaw('their streams belong to the separator of their store', async (scene) => {

@@ -195,7 +195,9 @@ export function aggregateMemoryLaws(laws: StoreLaws): void {
       const id = `${at} ${before}`
       await store.stream(`list-${id}`).append(all.map(added))
       const look = async (data: unknown): Promise<void> => {
-        if (data === at) await other.stream(`list-${id}`).truncateBefore(before)
+        if (data !== at) return
+        await other.stream(`list-${id}`).truncateBefore(before)
+        await other.scavenge()
       }
       const of = store.aggregate(lists({}, slowlyRead(look)))
       const seen = await sightOf(of.load(id))

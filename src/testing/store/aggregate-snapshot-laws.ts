@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { SNAPSHOTS_UNDER_WAY_MAX } from '../../limits.ts'
 import { sleep } from '../../runtime.ts'
 import type { SnapshotProgress } from '../../store/contract-aggregates.ts'
 import {
@@ -152,6 +153,29 @@ export function aggregateSnapshotLaws(laws: StoreLaws): void {
       assert.deepEqual(await savedIn(scene.store, `${kind.category}-1`, { name }), expected)
     }
   })
+
+  simulatedLaw(
+    `at most ${SNAPSHOTS_UNDER_WAY_MAX} snapshots are saved at a time, and the others come later`,
+    async (scene) => {
+      const kind = lists({ snapshots: { every: 2 } })
+      const ids = numbers(1, SNAPSHOTS_UNDER_WAY_MAX + 5).map(String)
+      const saved = async (): Promise<number> => {
+        const versions = await Promise.all(ids.map((id) => savedIn(scene.store, `list-${id}`)))
+        return versions.filter(({ length }) => length > 0).length
+      }
+      await through(scene, kind, async (of) => {
+        for (const id of ids) await of.load(id)
+        await Promise.all(ids.map((id) => of.execute(id, 'addAll', [1, 2])))
+        await waitUntil(
+          scene.runtime,
+          'they are saved',
+          async () => (await saved()) === SNAPSHOTS_UNDER_WAY_MAX,
+        )
+        for (const id of ids) await of.execute(id, 'add', 3)
+      })
+      assert.equal(await saved(), ids.length)
+    },
+  )
 
   simulatedLaw('commands do not wait for snapshots, nor conflict with them', async (scene) => {
     await through(scene, lists({ snapshots: { every: 1 } }), async (of) => {
