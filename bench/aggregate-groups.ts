@@ -42,8 +42,9 @@ const LOADED: readonly Filled[] = [
   { events: 10, aggregates: 200 },
   { events: 100, aggregates: 100 },
   { events: 1_000, aggregates: 20 },
-  { events: 100_000, aggregates: 1 },
 ]
+/** Events of the largest aggregate. */
+const LARGEST = 100_000
 /** How many aggregates commands are spread over. */
 const MANY = 20_000
 
@@ -66,10 +67,8 @@ const EMMETT = {
 } as const
 
 function loads({ scale, builtEvents }: Amount, engines: readonly Engine[]): Group {
-  const sizes = LOADED.map(({ events, aggregates }) => ({
-    events: Math.min(events, builtEvents),
-    aggregates,
-  }))
+  const most = scale === 1 ? LARGEST : Math.min(LARGEST / 5, builtEvents)
+  const sizes = [...LOADED.filter(({ events }) => events < most), { events: most, aggregates: 1 }]
   const msMax = Math.max(150, 2_000 * scale ** 2)
   return {
     title: 'aggregates loaded/s, one after the other',
