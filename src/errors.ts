@@ -372,7 +372,7 @@ interface IdempotencyConflict {
 
 /**
  * Some, but not all, of an append's events are recorded already, or they are recorded differently; or its idempotency key was used
- * for another append. Nothing was written.
+ * for another append or command. Nothing was written.
  */
 export class IdempotencyConflictError extends EventDbError<IdempotencyConflict> {
   override readonly code = 'idempotency-conflict'
@@ -382,7 +382,7 @@ export class IdempotencyConflictError extends EventDbError<IdempotencyConflict> 
     super(
       idempotencyKey === undefined
         ? `Events ${recordedIds.join(', ')} are in stream ${JSON.stringify(streamId)} already, but the append as a whole is not`
-        : `The idempotency key ${JSON.stringify(idempotencyKey)} was used for another append`,
+        : `The idempotency key ${JSON.stringify(idempotencyKey)} was used for another append or command`,
       conflict,
     )
   }
@@ -482,11 +482,13 @@ export class HistoryMissingError extends EventDbError<{
   }
 }
 
-/** An event is of a type that its reader must know and does not, or its data of a version that is newer than this program. */
+/** An event is of a type that its aggregate must know and does not, or its data of a version that is newer than this program, or of none. */
 export class UnknownEventError extends EventDbError<{
   readonly eventType: string
   readonly streamId: string
   readonly version: number
+  /** Of the aggregate, if it is the type that is not known. */
+  readonly category?: string
   /** Version of its data, if it is that which is not known. */
   readonly schemaVersion?: number
 }> {
@@ -498,20 +500,27 @@ export class UnknownEventError extends EventDbError<{
       streamId,
       version,
     }: { readonly type: string; readonly streamId: string; readonly version: number },
-    schemaVersion?: number,
+    { category, schemaVersion }: { readonly category?: string; readonly schemaVersion?: number },
   ) {
     const where = `version ${version} of stream ${JSON.stringify(streamId)}`
     const what =
       schemaVersion === undefined
-        ? `is of the type ${JSON.stringify(type)}, which is not known here`
-        : `is a ${type} whose data is of version ${schemaVersion}, which is newer than what is known here`
+        ? `is of the type ${JSON.stringify(type)}, which the aggregate ${JSON.stringify(category)} does not know`
+        : `is a ${type} whose data is of version ${schemaVersion}, ${whyUnknown(schemaVersion)}`
     super(`The event that is ${where} ${what}`, {
       eventType: type,
       streamId,
       version,
+      ...(category !== undefined && { category }),
       ...(schemaVersion !== undefined && { schemaVersion }),
     })
   }
+}
+
+function whyUnknown(schemaVersion: number): string {
+  return Number.isInteger(schemaVersion) && schemaVersion >= 1
+    ? 'which is newer than what is known here'
+    : 'but versions are whole numbers from 1'
 }
 
 /** What a schema did not like about the data of an event. */

@@ -49,8 +49,8 @@ type NoEvents = ReturnType<() => void>
 const checkNames = onlyNames('The definition of an aggregate', 'create', 'apply', 'copy', ...SETTINGS)
 
 /**
- * Makes aggregates of a class. Its methods that return events are the commands: `method(input, context)`. They must leave the object as it is;
- * only `apply` changes it.
+ * Makes aggregates of a class. Its methods that return events are the commands: `method(input, context)`. They must leave the object as it is,
+ * which others have, too; only `apply` changes it. They need a return type, as `type` is any text otherwise, and no command is found.
  *
  * ```ts
  * const cart = aggregateFromClass(defineEvents<CartEvent>(), {

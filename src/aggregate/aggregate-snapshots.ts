@@ -64,7 +64,7 @@ export class AggregateSnapshots<E extends EventShape, S> {
           found.state === undefined ? undefined : decodeSaved<S>(this.#aggregate, this.#form, found.state)
         if (saved !== undefined && saved.latestMs <= untilMs) return { ...saved, version: found.version }
       } catch (error) {
-        this.#report(error, streamId)
+        this.#report(error, streamId, 'used')
       }
     }
     return undefined
@@ -81,7 +81,7 @@ export class AggregateSnapshots<E extends EventShape, S> {
       return await closestIn<Saved>(view, series, stream, last)
     } catch (error) {
       if (!(error instanceof CorruptionError)) throw error
-      this.#report(error, series.streamId)
+      this.#report(error, series.streamId, 'used')
       const { version } = error.details
       return typeof version === 'number' ? { version } : undefined
     }
@@ -100,7 +100,7 @@ export class AggregateSnapshots<E extends EventShape, S> {
     try {
       return when?.(state, { version, events, loadMs }) ?? false
     } catch (error) {
-      this.#report(error, streamId)
+      this.#report(error, streamId, 'saved')
       return false
     }
   }
@@ -111,7 +111,7 @@ export class AggregateSnapshots<E extends EventShape, S> {
     const saving = this.#save(streamId, folded)
       .catch((error: unknown) => {
         // A transaction that ended as the store was closed is no problem of the snapshot.
-        if (!(error instanceof ClosedError)) this.#report(error, streamId)
+        if (!(error instanceof ClosedError)) this.#report(error, streamId, 'saved')
       })
       .finally(() => this.#underWay.delete(streamId))
     this.#underWay.set(streamId, saving)
@@ -140,11 +140,11 @@ export class AggregateSnapshots<E extends EventShape, S> {
     })
   }
 
-  #report(error: unknown, streamId: string): void {
+  #report(error: unknown, streamId: string, what: 'saved' | 'used'): void {
     const { warn } = this.#scene.host.runtime
     try {
       if (this.#policy?.onProblem !== undefined) this.#policy.onProblem(error, { streamId })
-      else warn?.(`A snapshot of stream ${JSON.stringify(streamId)} could not be used`, error)
+      else warn?.(`A snapshot of stream ${JSON.stringify(streamId)} could not be ${what}`, error)
     } catch (thrown) {
       warn?.('onProblem of a snapshot policy has thrown', thrown)
     }

@@ -2,9 +2,17 @@ import * as v from 'valibot'
 import { z } from 'zod'
 import { defineEvents } from '../events/define-events.ts'
 import { eventType } from '../events/event-type.ts'
-import type { Aggregate, Aggregates } from '../store/contract-aggregates.ts'
-import type { EventOf, EventTypes, StandardSchema } from '../store/contract-event-types.ts'
-import type { EventShape } from '../store/event.ts'
+import type {
+  Aggregate,
+  Aggregates,
+  CommandContext,
+  FoldedEvent,
+  InputOf,
+} from '../store/contract-aggregates.ts'
+import type { EventOf, EventTypes, StandardSchema, UpToDateEvent } from '../store/contract-event-types.ts'
+import type { StoreTransaction } from '../store/contract-transactions.ts'
+import type { EventShape, TransactionEvent } from '../store/event.ts'
+import { aggregateFromClass } from './aggregate-from-class.ts'
 import { defineAggregate } from './define-aggregate.ts'
 
 /** Types are equal, not only assignable. */
@@ -42,10 +50,14 @@ const cart = defineAggregate(defineEvents<CartEvent>(), {
     both: (_state, _input: undefined, { now }) => [{ type: 'CheckedOut', data: {}, time: now }],
     later: async (state) => (state.items.length > 0 ? undefined : { type: 'CheckedOut', data: {} }),
     perhaps: (_state, _input: { n?: number } | undefined) => [],
+    optional: (_state, _n?: number) => [],
+    byDefault: (_state, _n = 1) => [],
+    byDefaultThen: (_state, _n: number | undefined = 1, _context?: object) => [],
   },
   snapshots: { every: 100, when: (state, { events }) => state.status === 'done' && events > 10 },
 })
 
+declare const tx: StoreTransaction
 const carts = aggregates(cart)
 void carts.execute('1', 'addItem', { sku: 'a' })
 void carts.execute('1', 'checkout')
@@ -54,6 +66,26 @@ void carts.execute('1', 'both')
 void carts.execute('1', 'later')
 void carts.execute('1', 'perhaps', { n: 1 })
 void carts.execute('1', 'perhaps')
+for (const name of ['optional', 'byDefault', 'byDefaultThen'] as const) {
+  void carts.execute('1', name)
+  void carts.execute('1', name, 7)
+  void carts.execute('1', name, 7, { idempotencyKey: 'k' })
+  void carts.execute('1', name, undefined, { idempotencyKey: 'k' })
+  void carts.create('1', name, 7, { idempotencyKey: 'k' })
+  void carts.within(tx).execute('1', name, 7, { correlationId: 'c' })
+  // @ts-expect-error a wrong input
+  void carts.execute('1', name, 'x')
+  // @ts-expect-error an unknown option
+  void carts.execute('1', name, 7, { expected: 1 })
+}
+isTrue<Equal<InputOf<() => []>, undefined>>()
+isTrue<Equal<InputOf<(state: Cart) => []>, undefined>>()
+isTrue<Equal<InputOf<(state: Cart, n: number) => []>, number>>()
+isTrue<Equal<InputOf<(state: Cart, n?: number) => []>, number | undefined>>()
+isTrue<Equal<InputOf<(state: Cart, n?: number, context?: CommandContext) => []>, number | undefined>>()
+isTrue<Equal<InputOf<(state: Cart, n: undefined, context: CommandContext) => []>, undefined>>()
+// @ts-expect-error a command without an input
+void carts.execute('1', 'checkout', 7)
 // @ts-expect-error an input is missing
 void carts.execute('1', 'addItem')
 // @ts-expect-error an unknown command
@@ -76,6 +108,8 @@ const cartEvents = defineEvents(
     retired: {
       ProductAdded: ({ data }: { data: { sku: string } }) => ({ type: 'ItemAdded', data }),
       Viewed: () => [],
+      // @ts-expect-error what it was must be said
+      Renamed: ({ data }) => ({ type: 'ItemAdded', data: { sku: data.name } }),
       Both: () => [{ type: 'Emptied' }, { type: 'CheckedOut', data: { total: 1 } }],
       // @ts-expect-error a misspelt type
       Wrong: () => ({ type: 'Empty' }),
@@ -230,3 +264,110 @@ const full: InferredEvent = { type: 'Bare', data: 1 }
 void [bare, perhaps, typed, full]
 
 isTrue<Equal<EventOf<typeof cartEvents>['type'], 'ItemAdded' | 'CheckedOut' | 'Emptied'>>()
+
+// Metadata can be looked at, and is unknown unless the event's own type says what it is.
+type NotedEvent = { type: 'Noted'; data: string } | { type: 'Signed'; metadata: { readonly by: string } }
+class Notes {
+  note(text = ''): NotedEvent[] {
+    return [{ type: 'Noted', data: text }]
+  }
+  apply({ metadata }: FoldedEvent<NotedEvent>): void {
+    isTrue<Equal<typeof metadata, unknown>>()
+  }
+}
+const notedEvents = defineEvents<NotedEvent>()
+const notes = aggregateFromClass(notedEvents, {
+  category: 'notes',
+  create: () => new Notes(),
+  apply: (state, event) => {
+    isTrue<Equal<typeof event.metadata, unknown>>()
+    state.apply(event)
+  },
+  copy: () => new Notes(),
+})
+void aggregates(notes).execute('1', 'note')
+void aggregates(notes).execute('1', 'note', 'a', { idempotencyKey: 'k' })
+defineAggregate(notedEvents, {
+  category: 'notes',
+  initialState: () => '',
+  evolve: {
+    Noted: (_state, { metadata, data }) => {
+      isTrue<Equal<typeof metadata, unknown>>()
+      return data
+    },
+    Signed: (_state, { metadata }) => metadata.by,
+  },
+  commands: {},
+})
+void carts.execute('1', 'checkout').then(({ events: [event] }) => {
+  isTrue<Equal<NonNullable<typeof event>['metadata'], unknown>>()
+})
+for await (const event of carts.stream('1').read()) isTrue<Equal<typeof event.metadata, unknown>>()
+declare const stored: TransactionEvent
+const [today] = (await notedEvents.upToDate(stored)) as [UpToDateEvent<NotedEvent>]
+isTrue<Equal<typeof today.metadata, unknown>>()
+if (today.type === 'Signed') isTrue<Equal<typeof today.metadata, { readonly by: string }>>()
+isTrue<Equal<typeof today.link, TransactionEvent['link']>>()
+isTrue<Equal<ReturnType<typeof today.toJSON>, ReturnType<TransactionEvent['toJSON']>>>()
+// @ts-expect-error it is read, and not written
+today.link = undefined
+
+// What docs/aggregates.md says of mistakes: which of them compile, and which do not.
+defineAggregate(defineEvents<CartEvent>(), {
+  category: 'cart',
+  initialState: (): Cart => ({ status: 'open', items: [] }),
+  evolve: {
+    ItemAdded: (state, { data }) => {
+      // @ts-expect-error the state's type says that it does not change
+      state.items.push(data.sku)
+      return state
+    },
+  },
+  commands: {
+    superfluous: (_state, sku: string) => ({ type: 'ItemAdded', data: { sku, color: 'red' } }),
+    // @ts-expect-error a field too many in what is said to be an event
+    annotated: (_state, sku: string): CartEvent => ({ type: 'ItemAdded', data: { sku, color: 'red' } }),
+    collected: (_state, skus: readonly string[]) => {
+      const out: CartEvent[] = []
+      for (const sku of skus) out.push({ type: 'ItemAdded', data: { sku } })
+      return out
+    },
+    // @ts-expect-error a list of which nobody knows what it holds
+    untyped: (_state, skus: readonly string[]) => {
+      const out = []
+      for (const sku of skus) out.push({ type: 'ItemAdded', data: { sku } })
+      return out
+    },
+  },
+})
+// @ts-expect-error a field too many of an input
+void carts.execute('1', 'addItem', { sku: 'a', color: 'red' })
+// @ts-expect-error a default is filled in, but what is given out has it
+void inferred.checked({ type: 'OfZod', data: { sku: 'a' } })
+
+class Tally {
+  sum = 0
+  typed(text: string): NotedEvent {
+    return { type: 'Noted', data: text }
+  }
+  constant(this: Readonly<Tally>, text: string) {
+    // @ts-expect-error only events change it
+    this.sum += 1
+    return { type: 'Noted' as const, data: text }
+  }
+  vague(text: string) {
+    return { type: 'Noted', data: text }
+  }
+}
+const tallies = aggregates(
+  aggregateFromClass(notedEvents, {
+    category: 'tally',
+    create: () => new Tally(),
+    apply: () => {},
+    copy: () => new Tally(),
+  }),
+)
+void tallies.execute('1', 'typed', 'a')
+void tallies.execute('1', 'constant', 'a')
+// @ts-expect-error it returns events of any type
+void tallies.execute('1', 'vague', 'a')

@@ -94,8 +94,8 @@ export class Fold<E extends EventShape, S> {
   }
 
   #evolve(event: AnyEvent): void {
-    const { mustKnow, copy, evolve } = this.#aggregate
-    if (mustKnow !== undefined && !mustKnow.has(event.type)) throw new UnknownEventError(event)
+    const { category, mustKnow, copy, evolve } = this.#aggregate
+    if (mustKnow !== undefined && !mustKnow.has(event.type)) throw new UnknownEventError(event, { category })
     // Those who hold the state that this began with shall not see it change.
     if (copy !== undefined && !this.#isOwn) this.#state = copy(this.#state)
     this.#isOwn = true

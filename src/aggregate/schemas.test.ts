@@ -8,6 +8,7 @@ import { eventType } from '../events/event-type.ts'
 import type { KeyValueStore } from '../kv/contract.ts'
 import { openEventStore } from '../opening/open-event-store.ts'
 import type { EventStore } from '../store/contract.ts'
+import type { StandardSchema } from '../store/contract-event-types.ts'
 import type { NewEvent } from '../store/event.ts'
 import { defineAggregate } from './define-aggregate.ts'
 
@@ -247,5 +248,43 @@ test('an event of today is shown and written as JSON like the one that was read'
     expect(events.upToDate(linked!)).toMatchObject([
       { type: 'Renamed', link: { streamId: 'links', version: 1 } },
     ])
+  })
+})
+
+test('a schema that gives out a date promises what is not read: a text', async () => {
+  const { run } = await openPrograms()
+  const dueBy = (validateOnRead: boolean) =>
+    defineAggregate(defineEvents({ Due: z.object({ at: z.date() }) }, { validateOnRead }), {
+      category: 'task',
+      initialState: (): unknown => undefined,
+      evolve: { Due: (_state, { data }) => data.at },
+      commands: { due: (_state, at: Date) => ({ type: 'Due', data: { at } }) },
+    })
+  const text = '2026-01-02T00:00:00.000Z'
+  await run(async (store) => {
+    expect((await store.aggregate(dueBy(false)).execute('1', 'due', new Date(text))).state).toBe(text)
+    await expect(store.aggregate(dueBy(true)).load('1')).rejects.toMatchObject({
+      details: { eventType: 'Due', streamId: 'task-1', version: 1, issues: [{ path: 'at' }] },
+    })
+  })
+})
+
+test.each([
+  ['a map', z.map(z.string(), z.number()), new Map([['a', 1]])],
+  ['a set', z.set(z.string()), new Set(['a'])],
+  ['a bigint', z.bigint(), 1n],
+])('what a schema gives out as %s cannot be written', async (_what, schema, data) => {
+  const { run } = await openPrograms()
+  const kind = defineAggregate(defineEvents({ Noted: schema as StandardSchema }), {
+    category: 'note',
+    initialState: () => 0,
+    evolve: {},
+    commands: { note: () => ({ type: 'Noted', data }) },
+  })
+  await run(async (store) => {
+    await expect(store.aggregate(kind).execute('1', 'note')).rejects.toMatchObject({
+      code: 'unserializable',
+      details: { path: 'data' },
+    })
   })
 })

@@ -173,6 +173,8 @@ describe('upcasters', () => {
       version: 3,
       schemaVersion: version,
     })
+    const why = version === 4 ? 'newer than what is known here' : 'versions are whole numbers from 1'
+    expect((error as UnknownEventError).message).toContain(why)
   })
 
   const step = fc.oneof(

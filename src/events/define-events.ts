@@ -11,7 +11,7 @@ import type { EventShape, JsonObject, NewEvent, TransactionEvent } from '../stor
 import { onlyNames } from '../store/known-names.ts'
 import { describe } from '../store/text.ts'
 import { eventToday } from './event-today.ts'
-import { eventType, isSchema } from './event-type.ts'
+import { checkUpcasters, eventType, isSchema } from './event-type.ts'
 import { validated } from './schema-check.ts'
 
 /** Options of `defineEvents`. */
@@ -89,7 +89,9 @@ class DefinedEvents implements EventTypes<EventShape> {
       if (definition === undefined)
         throw new InvalidArgumentError(`There is no definition of ${type}, but undefined`)
       const options = isSchema(definition) ? { schema: definition } : definition
-      this.#known.set(type, eventType(options as EventType<unknown>))
+      const known = eventType(options as EventType<unknown>)
+      checkUpcasters(type, known)
+      this.#known.set(type, known)
     }
     for (const [type, today] of Object.entries(retired)) {
       if (this.#known.has(type))
@@ -128,7 +130,7 @@ class DefinedEvents implements EventTypes<EventShape> {
     const { version = 1, upcast } = known
     const written = versionOf(event)
     if (!(Number.isInteger(written) && written >= 1 && written <= version)) {
-      throw new UnknownEventError(event, written)
+      throw new UnknownEventError(event, { schemaVersion: written })
     }
     const today =
       written === version

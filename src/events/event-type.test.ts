@@ -24,22 +24,6 @@ describe('eventType()', () => {
   })
 
   test.each<[unknown, string]>([
-    [{ version: 2 }, 'Data of version 1 has no upcaster to version 2'],
-    [{ version: 4, upcast: { 1: same, 3: same } }, 'Data of version 2 has no upcaster to version 3'],
-    [{ upcast: { 1: same } }, 'There is an upcaster from version 1, but data is of version 1'],
-    [
-      { version: 2, upcast: { 1: same, 2: same } },
-      'There is an upcaster from version 2, but data is of version 2',
-    ],
-    [
-      { version: 2, upcast: { 0: same, 1: same } },
-      'There is an upcaster from version 0, but data is of version 2',
-    ],
-    [
-      { version: 2, upcast: { '01': same, 1: same } },
-      'There is an upcaster from version 01, but data is of version 2',
-    ],
-    [{ version: 2, upcast: { 1: 'x' } }, 'An upcaster must be a function, not "x"'],
     [
       { version: SCHEMA_VERSION_MAX + 1, upcast: upTo(SCHEMA_VERSION_MAX + 1) },
       `The version of an event type is a whole number from 1 to ${SCHEMA_VERSION_MAX}, not ${SCHEMA_VERSION_MAX + 1}`,
@@ -82,6 +66,37 @@ describe('defineEvents()', () => {
     const define = defineEvents as (...given: readonly unknown[]) => unknown
     expect(() => define(...given)).toThrow(InvalidArgumentError)
     expect(() => define(...given)).toThrow(message)
+  })
+
+  test.each<[unknown, string]>([
+    [{ version: 2 }, 'Renamed has no upcaster from version 1 of its data to version 2'],
+    [
+      { version: 4, upcast: { 1: same, 3: same } },
+      'Renamed has no upcaster from version 2 of its data to version 3',
+    ],
+    [{ upcast: { 1: same } }, 'There is an upcaster of Renamed from version 1, but its data is of version 1'],
+    [
+      { version: 2, upcast: { 1: same, 2: same } },
+      'There is an upcaster of Renamed from version 2, but its data is of version 2',
+    ],
+    [
+      { version: 2, upcast: { 0: same, 1: same } },
+      'There is an upcaster of Renamed from version 0, but its data is of version 2',
+    ],
+    [
+      { version: 2, upcast: { '01': same, 1: same } },
+      'There is an upcaster of Renamed from version 01, but its data is of version 2',
+    ],
+    [
+      { version: 2, upcast: { 1: 'x' } },
+      'The upcaster of Renamed from version 1 must be a function, not "x"',
+    ],
+  ])('refuses %j of a type, which it names', (options, message) => {
+    const definition = options as EventTypeOptions<unknown>
+    for (const Renamed of [definition, eventType(definition)]) {
+      expect(() => defineEvents({ Noted: types.Noted, Renamed })).toThrow(InvalidArgumentError)
+      expect(() => defineEvents({ Noted: types.Noted, Renamed })).toThrow(message)
+    }
   })
 
   test('sums up types, versions and what is retired, in whatever order they are listed', () => {

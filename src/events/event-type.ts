@@ -19,11 +19,11 @@ const checkNames = onlyNames('An event type', 'schema', 'version', 'upcast')
  * })
  * ```
  *
- * @throws InvalidArgumentError for a version out of range, or one below it without an upcaster
+ * @throws InvalidArgumentError for a version out of range. Whether there are all upcasters is for `defineEvents` to say, which knows the name.
  */
 export function eventType<Data = undefined>(options: EventTypeOptions<Data> = {}): EventType<NoInfer<Data>> {
   checkNames(options)
-  const { schema, version = 1, upcast = {} } = options
+  const { schema, version = 1 } = options
   if (schema !== undefined && !isSchema(schema)) {
     throw new InvalidArgumentError(`A schema must follow Standard Schema, not be ${describe(schema)}`)
   }
@@ -33,7 +33,6 @@ export function eventType<Data = undefined>(options: EventTypeOptions<Data> = {}
       { version },
     )
   }
-  checkUpcasters(upcast, version)
   return { ...options }
 }
 
@@ -45,19 +44,21 @@ export function isSchema(value: unknown): value is StandardSchema {
   return typeof standard === 'object' && standard !== null && typeof standard.validate === 'function'
 }
 
-function checkUpcasters(upcast: object, version: number): void {
+/** Checks that there is an upcaster from each version of a type's data, and no other. @throws InvalidArgumentError */
+export function checkUpcasters(type: string, { version = 1, upcast = {} }: EventType<unknown>): void {
   for (const [from, upcaster] of Object.entries(upcast)) {
     const isBelow = /^[1-9]\d*$/.test(from) && Number(from) < version
     if (isBelow && typeof upcaster === 'function') continue
     throw new InvalidArgumentError(
       isBelow
-        ? `An upcaster must be a function, not ${describe(upcaster)}`
-        : `There is an upcaster from version ${from}, but data is of version ${version}`,
-      { from, version },
+        ? `The upcaster of ${type} from version ${from} must be a function, not ${describe(upcaster)}`
+        : `There is an upcaster of ${type} from version ${from}, but its data is of version ${version}`,
+      { type, from, version },
     )
   }
   for (let from = 1; from < version; from += 1) {
     if (from in upcast) continue
-    throw new InvalidArgumentError(`Data of version ${from} has no upcaster to version ${from + 1}`, { from })
+    const message = `${type} has no upcaster from version ${from} of its data to version ${from + 1}`
+    throw new InvalidArgumentError(message, { type, from, version })
   }
 }

@@ -13,6 +13,8 @@ export type FoldedEvent<E extends EventShape = EventShape> = E & {
   /** When it happened: what its command said, else when it was decided. */
   readonly time: Date
   readonly tags: readonly string[]
+  /** Whatever it is, where the event's own type does not say. */
+  readonly metadata?: unknown
 }
 
 /** What a command decided: an event, several, or none. */
@@ -143,11 +145,15 @@ export interface DeciderCommands<Cmd> {
 
 // ── Use ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** What a command is called with. */
+/** What a command is called with; `undefined` as well, if it need not be. */
 export type InputOf<F> = F extends (state: never, ...rest: infer Rest) => unknown
   ? Rest extends readonly [infer Input, ...unknown[]]
     ? Input
-    : undefined
+    : Rest extends readonly []
+      ? undefined
+      : Rest extends readonly [_?: infer Input, ...rest: unknown[]]
+        ? Input | undefined
+        : undefined
   : never
 
 /** How a command is called: its name, its input, if it has one, and options. A decider's command is its input alone. */

@@ -38,7 +38,10 @@ export interface EventTypeOptions<Data> {
   readonly schema?: StandardSchema<Data>
   /** Version of the data's form, 1 to 1,000; noted in the metadata of each event, as `$schemaVersion`, unless it is 1. @default 1 */
   readonly version?: number
-  /** By version: makes data of this version into data of the next. There must be one for each version below `version`. */
+  /**
+   * By version: makes data of this version into data of the next. There must be one for each version below `version`. Whether the last one
+   * makes `Data` is not for the compiler to see, but for `validateOnRead`.
+   */
   readonly upcast?: Readonly<Record<number, (data: never) => unknown>>
 }
 
@@ -64,7 +67,8 @@ type DataOf<Definition> =
 
 /** An event that was read, as what it is today. */
 export type UpToDateEvent<E extends EventShape> = E &
-  Pick<TransactionEvent, 'id' | 'streamId' | 'version' | 'position' | 'time' | 'recordedAt' | 'tags'>
+  Pick<TransactionEvent, 'id' | 'streamId' | 'version' | 'position' | 'time' | 'recordedAt'> &
+  Pick<TransactionEvent, 'tags' | 'metadata' | 'link' | 'toJSON'>
 
 declare const SHAPE: unique symbol
 
@@ -83,7 +87,7 @@ export interface EventTypes<E extends EventShape> {
   checked(event: NewEvent<E>): NewEvent<E> | Promise<NewEvent<E>>
   /**
    * What an event that was read is today: mostly itself; several if its type was split, none if nothing is left of it.
-   * @throws UnknownEventError for data of a version that is newer than this program; ValidationError with `validateOnRead`
+   * @throws UnknownEventError for data of a version that this program does not know; ValidationError with `validateOnRead`
    */
   upToDate(event: TransactionEvent): readonly UpToDateEvent<E>[] | Promise<readonly UpToDateEvent<E>[]>
 }

@@ -52,6 +52,8 @@ export interface RecordedFields {
   readonly time: Date
   /** Tags, each once, in the order of their UTF-8 bytes. */
   readonly tags: readonly string[]
+  /** Whatever it is, where the event's own type does not say; decoded when it is first looked at. */
+  readonly metadata?: unknown
 }
 
 /** Where an event was found that a link points to. To go on reading behind it, use these and not the event's own. */

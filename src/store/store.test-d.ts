@@ -55,15 +55,19 @@ async function readingNarrowsByType(cart: Stream<CartEvent>): Promise<void> {
     is<Date>(event.recordedAt)
     is<number>(event.version)
     is<readonly string[]>(event.tags)
+    is<true>({} as Same<typeof event.metadata, unknown>)
     switch (event.type) {
       case 'ItemAdded':
         is<true>({} as Same<typeof event.data, { sku: string; quantity: number }>)
         // @ts-expect-error a misspelt field
         is<unknown>(event.data.skuu)
+        is<true>({} as Same<typeof event.metadata, unknown>)
+        // @ts-expect-error metadata is unknown until it is checked
+        is<unknown>(event.metadata.user)
         break
       case 'CheckedOut':
         is<number>(event.data.total)
-        is<string>(event.metadata.user)
+        is<true>({} as Same<typeof event.metadata, { user: string }>)
         break
       case 'Abandoned':
         // @ts-expect-error it has no data
@@ -105,6 +109,7 @@ async function positionsAreUnknownInTransactions(tx: StoreTransaction): Promise<
     is<Date>(event.recordedAt)
     if (event.position !== undefined) is<Date>(event.recordedAt)
     if (event.type === 'ItemAdded') is<string>(event.data.sku)
+    if (event.type === 'Abandoned') is<true>({} as Same<typeof event.metadata, unknown>)
   }
   tx.afterCommit(({ position }) => is<bigint | undefined>(position))
   tx.kv.set(['seats', 1], { free: true })

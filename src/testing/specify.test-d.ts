@@ -33,6 +33,8 @@ const cart = defineAggregate(defineEvents<CartEvent>(), {
     later: async () => ({ type: 'CheckedOut' }),
     sometimes: (state, _input: undefined) =>
       state.items.length > 0 ? Promise.resolve([]) : { type: 'CheckedOut' },
+    optional: (_state, _n?: number) => [],
+    byDefault: (_state, _n = 1) => ({ type: 'CheckedOut' }),
     never: () => {
       throw new Error('no')
     },
@@ -70,6 +72,12 @@ function commandsHaveTheirInputs(): void {
   given([]).when('addItem')
   // @ts-expect-error a wrong input
   given([]).when('addItem', { sku: 1 })
+  given([]).when('optional')
+  given([]).when('optional', 7)
+  given([]).when('byDefault', 7, { correlationId: 'c' })
+  given([]).when('byDefault', undefined, { correlationId: 'c' })
+  // @ts-expect-error a wrong input
+  given([]).when('byDefault', 'x')
   // @ts-expect-error there is no store that could remember it
   given([]).when('checkOut', undefined, { idempotencyKey: 'k' })
 }

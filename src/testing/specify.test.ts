@@ -41,6 +41,8 @@ const cart = defineAggregate(defineEvents<CartEvent>(), {
       id: '0189dd5c-0000-7000-8000-00000000000a',
     }),
     checkout: (state) => ({ type: 'CheckedOut', data: { items: state.items.length } }),
+    addMany: (_state, count = 2) =>
+      Array.from({ length: count }, () => ({ type: 'ItemAdded', data: { sku: 'x' } })),
     tidy: () => undefined,
   },
 })
@@ -72,6 +74,19 @@ describe('then()', () => {
     given([added('a'), closed])
       .when('tidy')
       .then([])
+  })
+
+  test('follows a command whose input may be left out', () => {
+    given([])
+      .when('addMany')
+      .then([added('x'), added('x')])
+    given([]).when('addMany', 1).then(added('x'))
+    given([])
+      .when('addMany', undefined, { metadata: { by: 'Ann' } })
+      .then([
+        { ...added('x'), metadata: { by: 'Ann' } },
+        { ...added('x'), metadata: { by: 'Ann' } },
+      ])
   })
 
   test('tells where the events differ, and shows both to test runners', () => {

@@ -59,7 +59,7 @@ describe('eventdb append', () => {
     expect(await append('--type', 'U')).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'eventdb: The idempotency key "k" was used for another append\n',
+      stderr: 'eventdb: The idempotency key "k" was used for another append or command\n',
     })
     expect((await printed(['read', 's', '--store', folder])).map(({ data }) => data)).toEqual([7])
   })

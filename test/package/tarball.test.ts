@@ -1,7 +1,17 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 /** An empty project into which the package was put as npm would put it: packed, unpacked, with what it depends on. */
@@ -59,6 +69,19 @@ test('the packed package brings the command line', () => {
     type: 'OrderPlaced',
     data: { total: 42 },
   })
+})
+
+test('the packed package brings the pages and examples that its pages lead to', () => {
+  const packed = join(project, 'package')
+  const pages = ['README.md', 'ARCHITECTURE.md', ...readdirSync('docs').map((name) => `docs/${name}`)]
+  // Others lead to sources, for who has the repository.
+  const links = pages.flatMap((page) =>
+    [...readFileSync(join(packed, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
+      .map(([, path]) => join(dirname(page), path!))
+      .filter((path) => /^(docs|examples)\//.test(path)),
+  )
+  expect(links).toEqual(expect.arrayContaining(['docs/aggregates.md', 'examples/cart.ts']))
+  expect(links.filter((path) => !existsSync(join(packed, path)))).toEqual([])
 })
 
 test('the packed package leaves sources and tests at home', () => {

@@ -126,6 +126,7 @@ export function aggregateKeyLaws(laws: StoreLaws): void {
     })) {
       const error = await refuses(store, 'idempotency-conflict', call, name)
       assert.deepEqual(error.details, { idempotencyKey })
+      assert.match(error.message, /"key" was used for another append or command$/)
     }
     await store.stream('s').append(added(1), { idempotencyKey: 'append' })
     await refuses(store, 'idempotency-conflict', () =>

@@ -257,7 +257,9 @@ export function aggregateLoadLaws(laws: StoreLaws): void {
       const of = store.aggregate(kind)
       assert.equal((await of.load('1', { version: 1 })).state, 1)
       const error = await failureOf('unknown-event', () => of.load('1'))
-      assert.deepEqual(error.details, { eventType: 'Strange', streamId: 'list-1', version: 2 })
+      const place = { streamId: 'list-1', version: 2 }
+      assert.deepEqual(error.details, { eventType: 'Strange', category: 'list', ...place })
+      assert.match(error.message, /"Strange", which the aggregate "list" does not know/)
     }
   })
 

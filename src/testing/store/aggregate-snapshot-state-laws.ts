@@ -147,18 +147,25 @@ export function aggregateSnapshotStateLaws(laws: StoreLaws): void {
   })
 
   simulatedLaw('without onProblem, the runtime is told', async ({ store, directory, runtime }) => {
-    const warnings: unknown[] = []
+    const warnings: (readonly [message: string, error: { readonly code?: string }])[] = []
     const warning = {
       ...runtimeOf(runtime),
-      warn: (message: string, error: unknown) => warnings.push([message, error]),
+      warn: (message: string, error: unknown) => warnings.push([message, error as object]),
     }
     const other = await openEventStore(store.kv, { directory, runtime: warning })
-    await other.aggregate(holding(() => new Date(0), { every: 1 })).execute('1', 'go')
+    const kind = holding(() => new Date(0), { every: 1 })
+    await other.aggregate(kind).execute('1', 'go')
     await other.close()
-    const [[message, error]] = warnings as [[string, Error]]
-    assert.equal(warnings.length, 1)
-    assert.match(message, /held-1/)
-    assert.equal((error as { code?: string }).code, 'unserializable')
+    await store.stream('held-1').snapshots('state').save(1, 'from a stranger')
+    await using again = await openEventStore(store.kv, { directory, runtime: warning })
+    await again.aggregate(kind).load('1')
+    assert.deepEqual(
+      warnings.map(([message, { code }]) => [message, code]),
+      [
+        ['A snapshot of stream "held-1" could not be saved', 'unserializable'],
+        ['A snapshot of stream "held-1" could not be used', 'corruption'],
+      ],
+    )
   })
 }
 

@@ -83,6 +83,21 @@ export function aggregateTransactionLaws(laws: StoreLaws): void {
     await assertSameSight(of, store)
   })
 
+  law('a plain execute() in the body of a transaction is no part of it', async ({ store }) => {
+    const of = store.aggregate(lists())
+    let runs = 0
+    const transacting = store.transact(async (tx) => {
+      runs += 1
+      await tx.stream('s').append(added(runs), { expectedVersion: 'any' })
+      await of.execute('1', 'add', runs)
+      // Somebody else is faster, once.
+      if (runs === 1) await store.stream('s').append(added('first'))
+      if (runs === 2) throw new Refusal()
+    })
+    await assert.rejects(transacting, Refusal)
+    assert.deepEqual([await listIn(store), await listIn(store, 's')], [[1, 2], ['first']])
+  })
+
   law('a transaction that fails leaves nothing, also not in memory', async ({ store }) => {
     const of = store.aggregate(lists())
     await of.execute('1', 'add', 'a')
