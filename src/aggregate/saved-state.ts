@@ -1,13 +1,16 @@
-import { CorruptionError, UnserializableError } from '../errors.ts'
+import { CorruptionError } from '../errors.ts'
 import type { Aggregate } from '../store/contract-aggregates.ts'
 import { crc32c } from '../store/crc32c.ts'
 import type { JsonValue } from '../store/event.ts'
+import { keptByJson } from '../store/json.ts'
 
 /** What a snapshot of an aggregate says besides the state. */
 export interface SavedState<S> {
   readonly state: S
   readonly latestMs: number
 }
+
+const REMEDY = 'give the snapshot policy an `encode` and a `decode`'
 
 /** In front of a state in bytes: the latest time 8, and the form 4. */
 const HEADER_BYTES = 12
@@ -27,7 +30,8 @@ export function encodeSaved<S>(
   form: number,
   { state, latestMs }: SavedState<S>,
 ): JsonValue | Uint8Array {
-  const encoded = snapshots?.encode === undefined ? unchangedByJson(state, 'state') : snapshots.encode(state)
+  const encoded =
+    snapshots?.encode === undefined ? keptByJson(state, 'state', REMEDY) : snapshots.encode(state)
   if (!(encoded instanceof Uint8Array)) {
     return { form, ...(Number.isFinite(latestMs) && { latestMs }), state: encoded }
   }
@@ -70,36 +74,4 @@ function partsOf(saved: JsonValue | Uint8Array): {
     throw new CorruptionError('The snapshot of an aggregate is not one')
   }
   return { form, latestMs, encoded: state }
-}
-
-/** A value, if JSON gives it back as it is. Properties that are `undefined` may be left out. @throws UnserializableError */
-function unchangedByJson(value: unknown, path: string): JsonValue {
-  const problem = problemOf(value)
-  if (problem !== undefined) {
-    throw new UnserializableError(path, `${problem}; give the snapshot policy an \`encode\` and a \`decode\``)
-  }
-  if (typeof value === 'object' && value !== null) {
-    for (const [name, member] of Object.entries(value)) {
-      if (member !== undefined || Array.isArray(value)) unchangedByJson(member, `${path}.${name}`)
-    }
-  }
-  return value as JsonValue
-}
-
-function problemOf(value: unknown): string | undefined {
-  switch (typeof value) {
-    case 'string':
-    case 'boolean':
-      return undefined
-    case 'number':
-      return Number.isFinite(value) && !Object.is(value, -0)
-        ? undefined
-        : `it is ${value}, which JSON changes`
-    case 'object':
-      if (value === null || Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype)
-        return undefined
-      return `it is a ${value.constructor?.name ?? 'object without a prototype'}, which JSON changes`
-    default:
-      return value === undefined ? 'it is undefined' : `it is a ${typeof value}`
-  }
 }

@@ -1,7 +1,7 @@
 import { TransactionTooLargeError } from '../errors.ts'
 import type { ByteString } from './byte-string.ts'
 import { byteString, bytesOf } from './byte-string.ts'
-import type { StampedKeyOptions, TransactionLimits } from './contract.ts'
+import type { StampedKeyOptions, Transaction, TransactionLimits } from './contract.ts'
 import type { EngineWriter } from './engine.ts'
 import { KeyOrder } from './key-order.ts'
 import { RangeSet } from './range-set.ts'
@@ -56,6 +56,11 @@ export class WriteBuffer {
   /** Rows that the commit will touch. */
   get rows(): number {
     return this.#rows
+  }
+
+  /** Bytes of keys and values that were written. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** How many positions the commit needs: one more than the largest user version in use. */
@@ -131,6 +136,18 @@ export class WriteBuffer {
       from = range.end
     }
     if (from < end) add(from, end)
+  }
+
+  /** Does the same to a transaction. Not for stamped keys. */
+  repeatOn(tx: Pick<Transaction, 'set' | 'clear' | 'clearRange'>): void {
+    for (const { begin, end } of this.#cleared.all()) {
+      tx.clearRange({ begin: bytesOf(begin), end: bytesOf(end) })
+    }
+    for (const id of this.#keys.all()) {
+      const { key, value } = this.#writes.get(id)!
+      if (value === undefined) tx.clear(key)
+      else tx.set(key, value)
+    }
   }
 
   /** Writes everything, with stamps from `base` on, and notes what was changed. */

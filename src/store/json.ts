@@ -1,5 +1,6 @@
 import { UnserializableError } from '../errors.ts'
 import { JSON_DEPTH_MAX } from '../limits.ts'
+import type { JsonValue } from './event.ts'
 
 /** How deep the quick look goes before the careful one takes over. */
 const QUICK_DEPTH = 64
@@ -88,4 +89,52 @@ function hasToJson(value: object): value is { toJSON(): unknown } {
 
 function joined(path: string, key: string): string {
   return /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`
+}
+
+/**
+ * A value, if JSON gives it back as it is. Properties that are `undefined` may be left out. With `met`, no object may be in it twice: it would come
+ * back as two.
+ * @throws UnserializableError with the path to the culprit, and what to do
+ */
+export function keptByJson(value: unknown, path: string, remedy: string, met?: Set<object>): JsonValue {
+  const problem = changeOf(value) ?? repetitionOf(value, met)
+  if (problem !== undefined) throw new UnserializableError(path, `${problem}; ${remedy}`)
+  if (Array.isArray(value)) {
+    for (let at = 0; at < value.length; at += 1) keptByJson(value[at], `${path}[${at}]`, remedy, met)
+  } else if (typeof value === 'object' && value !== null) {
+    for (const name in value) {
+      const member = (value as Record<string, unknown>)[name]
+      if (member !== undefined && !isLeaf(member)) keptByJson(member, joined(path, name), remedy, met)
+    }
+  }
+  return value as JsonValue
+}
+
+function isLeaf(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'boolean' || value === null
+}
+
+function repetitionOf(value: unknown, met: Set<object> | undefined): string | undefined {
+  if (met === undefined || typeof value !== 'object' || value === null) return undefined
+  if (met.has(value)) return 'it is in there twice, or contains itself'
+  met.add(value)
+  return undefined
+}
+
+function changeOf(value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return undefined
+    case 'number':
+      return Number.isFinite(value) && !Object.is(value, -0)
+        ? undefined
+        : `it is ${Object.is(value, -0) ? '-0' : value}, which JSON changes`
+    case 'object':
+      if (value === null || Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype)
+        return undefined
+      return `it is a ${value.constructor?.name ?? 'object without a prototype'}, which JSON changes`
+    default:
+      return value === undefined ? 'it is undefined' : `it is a ${typeof value}`
+  }
 }

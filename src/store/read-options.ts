@@ -77,6 +77,12 @@ export function checkFlag(name: string, value: unknown): void {
   throw new InvalidArgumentError(`"${name}" must be true or false, not ${describe(value)}`, { [name]: value })
 }
 
+/** Checks what is to end something. @throws InvalidArgumentError */
+export function checkSignal(signal: unknown): void {
+  if (signal === undefined || signal instanceof AbortSignal) return
+  throw new InvalidArgumentError('"signal" must be an AbortSignal', { signal })
+}
+
 /** Checks bounds in versions. @throws InvalidArgumentError */
 export function versionBounds(options: ReadOptions<number>): VersionBounds {
   const { from, after, to, before } = checked(options, (bound) => Number.isSafeInteger(bound), 'a version')

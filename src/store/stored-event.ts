@@ -80,6 +80,16 @@ export function foundThrough<Event extends TransactionEvent>(event: Event, link:
   ) as unknown as Event
 }
 
+/** The same event with nothing decoded yet, for a reader that may change what it gets. */
+export function freshCopyOf(event: RecordedEvent): RecordedEvent {
+  return StoredEvent.copyOf(event as unknown as StoredEvent) as unknown as RecordedEvent
+}
+
+/** Where an event was found: its position, or that of the link through which it was found. */
+export function positionFoundAt(event: RecordedEvent): bigint {
+  return StoredEvent.foundAt(event as unknown as StoredEvent)
+}
+
 /** The 16 bytes of an event's id if the caller supplied it. */
 export function callerIdOf(event: RecordedEvent): Uint8Array | undefined {
   return StoredEvent.callerId(event as unknown as StoredEvent)
@@ -117,6 +127,14 @@ class StoredEvent {
     this.#stamp = stamp
     this.type = types.decode(bytes, parts.typeAt, parts.typeEnd)
     this.version = parts.version
+  }
+
+  static copyOf(event: StoredEvent): StoredEvent {
+    return new StoredEvent(event.#bytes, event.#parts, event.#stamp, event.#codecs, event.#foundThrough)
+  }
+
+  static foundAt(event: StoredEvent): bigint {
+    return (event.#foundThrough ?? event).position!
   }
 
   static isSystem(event: StoredEvent): boolean {

@@ -2,10 +2,11 @@ import { CorruptionError, InvalidArgumentError } from '../errors.ts'
 import type { Reader, Transaction } from '../kv/contract.ts'
 import type { Subspace } from '../kv/subspace.ts'
 import type { Tuple } from '../tuple/elements.ts'
-import type { KeyValueReader, KeyValueWriter } from './contract-transactions.ts'
+import type { KeyValueRangeOptions, KeyValueReader, KeyValueWriter } from './contract-transactions.ts'
 import type { JsonValue } from './event.ts'
 import { encodeJson } from './json.ts'
 import { onlyNames } from './known-names.ts'
+import { checkLimit } from './read-options.ts'
 import { decodeJson } from './small-values.ts'
 import { describe } from './text.ts'
 
@@ -13,13 +14,18 @@ import { describe } from './text.ts'
 const JSON_VALUE = 1
 const BYTES_VALUE = 2
 
+/** Rows that can be read one by one and in ranges. */
+export type RowReader = Pick<Reader, 'get' | 'getRange'>
+
+/** Rows that can be written as well. */
+export type RowWriter = RowReader & Pick<Transaction, 'set' | 'clear' | 'clearRange'>
+
 /** The caller's own keys, for reading. */
-export function userKeyReader(tx: Reader, space: Subspace): KeyValueReader {
+export function userKeyReader(tx: RowReader, space: Subspace): KeyValueReader {
   return {
     get: async (key) => decodeValue(await tx.get(space.pack(checkKey(key)))),
     async *getRange(prefix, options = {}) {
-      checkPrefix(prefix)
-      checkRangeOptions(options)
+      checkRange(prefix, options)
       for await (const { key, value } of tx.getRange(space.range(prefix), options)) {
         yield { key: space.unpack(key), value: decodeValue(value)! }
       }
@@ -28,7 +34,7 @@ export function userKeyReader(tx: Reader, space: Subspace): KeyValueReader {
 }
 
 /** The caller's own keys, for reading and writing. */
-export function userKeyWriter(tx: Transaction, space: Subspace): KeyValueWriter {
+export function userKeyWriter(tx: RowWriter, space: Subspace): KeyValueWriter {
   return {
     ...userKeyReader(tx, space),
     set: (key, value) => tx.set(space.pack(checkKey(key)), encodeValue(value)),
@@ -42,6 +48,13 @@ export function userKeyWriter(tx: Transaction, space: Subspace): KeyValueWriter 
 }
 
 const checkRangeOptions = onlyNames('The options of a range', 'limit', 'reverse')
+
+/** Checks what is to be read. @throws InvalidArgumentError */
+export function checkRange(prefix: unknown, options: KeyValueRangeOptions): void {
+  checkPrefix(prefix)
+  checkRangeOptions(options)
+  checkLimit(options.limit ?? Number.POSITIVE_INFINITY, 'rows')
+}
 
 /** Without this, anything with a length would be taken for a key, and a number for all keys. */
 function checkPrefix(key: unknown): void {

@@ -54,9 +54,14 @@ import { Volatile } from './volatile.ts'
 /** Makes what delivers the events of a store. */
 export const makeBroker: MakeBroker = (scene) => new StoreBroker(scene)
 
+/** What feeds of a broker read with, so that others that follow the log share its tail. */
+export function feedsOf(broker: Broker): FeedScene {
+  return (broker as StoreBroker).feeds
+}
+
 class StoreBroker implements Broker {
   readonly #scene: BrokerScene
-  readonly #feeds: FeedScene
+  readonly feeds: FeedScene
   readonly #lives = new Set<SubscriptionLife>()
   readonly #desks = new Map<number, GroupDesk>()
   readonly #gate = new AloneGate()
@@ -64,7 +69,7 @@ class StoreBroker implements Broker {
 
   constructor(scene: BrokerScene) {
     this.#scene = scene
-    this.#feeds = { reading: scene.reading, tail: new LogTail(scene.reading) }
+    this.feeds = { reading: scene.reading, tail: new LogTail(scene.reading) }
   }
 
   async subscribe(name: SourceName, options: AnySubscribeOptions, handler?: unknown): Promise<unknown> {
@@ -120,10 +125,10 @@ class StoreBroker implements Broker {
     for (const life of lives) life.end('store-closed', new ClosedError('event store'))
     const over = lives.length === 0 ? undefined : Promise.all(lives.map((life) => life.over))
     if (over === undefined) {
-      this.#feeds.tail.close()
+      this.feeds.tail.close()
       return undefined
     }
-    return over.then(() => this.#feeds.tail.close())
+    return over.then(() => this.feeds.tail.close())
   }
 
   /** Takes part in a persistent group. */
@@ -203,7 +208,7 @@ class StoreBroker implements Broker {
     const desk = new GroupDesk({
       host,
       reading,
-      feeds: this.#feeds,
+      feeds: this.feeds,
       gate: this.#gate,
       nameKey: key,
       place,
@@ -253,7 +258,7 @@ class StoreBroker implements Broker {
       return startOf(view, source, from)
     })
     const life = this.#begin(options)
-    const feed = new Feed(this.#feeds, source, sight, start)
+    const feed = new Feed(this.feeds, source, sight, start)
     if (options.type === 'catch-up') {
       const handling = handlingOf(options.batchSize, handler)
       return new CatchUp({ life, feed, source, wanted, handling, options })

@@ -54,6 +54,11 @@ export class Feed {
     return this.#place
   }
 
+  /** Everything in the log up to here is behind its place; `undefined` as long as that is not known. */
+  get position(): bigint | undefined {
+    return this.#position
+  }
+
   /** Goes on behind another place. */
   seek(place: AnyPlace): void {
     this.#place = place
@@ -113,7 +118,7 @@ export class Feed {
     let place = this.#place
     for (const { event, resolved } of page.events) {
       if (event.position <= this.#position!) continue
-      if (this.#isRestored(event)) return this.#untilRestored(events, place, event.position, page.isEnd)
+      if (this.#isRestored(event)) return this.#untilRestored(events, place, event.position)
       this.#refuseTombstone(event)
       if (!source.isMeant(event, this.#settings!)) continue
       const found = source.isStream ? event.version : event.position
@@ -128,16 +133,11 @@ export class Feed {
   }
 
   /** What a restored stream has behind the place is older than the restoration, so the feed must read it by itself. */
-  #untilRestored(
-    events: readonly RecordedEvent[],
-    place: AnyPlace,
-    position: bigint,
-    isEnd: boolean,
-  ): SourcePage {
+  #untilRestored(events: readonly RecordedEvent[], place: AnyPlace, position: bigint): SourcePage {
     this.#hasSeenEnd = false
     this.#position = position
     this.#place = place
-    return { events, through: place, isEnd }
+    return { events, through: place, isEnd: false }
   }
 
   #isRestored(event: RecordedEvent): boolean {

@@ -16,7 +16,7 @@ import type {
 } from '../store/contract-subscribing.ts'
 import type { RecordedEvent } from '../store/event.ts'
 import { onlyNames } from '../store/known-names.ts'
-import { checkFlag } from '../store/read-options.ts'
+import { checkFlag, checkSignal } from '../store/read-options.ts'
 import { checkName, describe } from '../store/text.ts'
 import { resolveFilter, type Wanted, wantedBy } from './filter.ts'
 import type { Handling } from './outlet.ts'
@@ -71,9 +71,7 @@ export function checkSubscribeOptions(options: AnySubscribeOptions, handler: unk
   checkNames[options.type](options)
   checkFunction('The handler of a subscription', handler)
   checkFunction('"onEnd"', options.onEnd)
-  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
-    throw new InvalidArgumentError('"signal" must be an AbortSignal', { signal: options.signal })
-  }
+  checkSignal(options.signal)
   if (options.type === 'volatile') checkVolatile(options)
   else if (options.type === 'catch-up') checkCatchUp(options, handler)
   else checkPersistent(options)

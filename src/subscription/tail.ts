@@ -147,7 +147,7 @@ export class LogTail {
         after,
         through: end ?? horizon,
         events: await resolvedIn(view, events),
-        isEnd: end === undefined,
+        isEnd: end === undefined || end >= horizon,
         bytes: events.reduce((sum, event) => sum + recordBytesOf(event), 0),
       },
     }

@@ -10,9 +10,14 @@ export class TurnTaker {
     this.#runtime = runtime
   }
 
+  /** Whether the last turn was some time ago. */
+  get isDue(): boolean {
+    return this.#runtime.monotonic() - this.#turnedAtMs >= READ_TURN_MS
+  }
+
   /** Waits a turn if the last one was some time ago. */
   async take(): Promise<void> {
-    if (this.#runtime.monotonic() - this.#turnedAtMs < READ_TURN_MS) return
+    if (!this.isDue) return
     await turn(this.#runtime)
     this.#turnedAtMs = this.#runtime.monotonic()
   }
