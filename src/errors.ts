@@ -572,3 +572,161 @@ export class TooManyConflictsError extends EventDbError<{
     )
   }
 }
+
+// ── Projections ──────────────────────────────────────────────────────────────────────────────────────────
+
+/** There is no projection of that name; run it with `store.project`. */
+export class ProjectionNotFoundError extends EventDbError<{ readonly projection: string }> {
+  override readonly code = 'projection-not-found'
+
+  constructor(projection: string, isDeleting = false) {
+    super(
+      isDeleting
+        ? `The projection ${JSON.stringify(projection)} is being deleted; delete it again to complete that`
+        : `There is no projection ${JSON.stringify(projection)}; run it with store.project first`,
+      { projection },
+    )
+  }
+}
+
+/** The projection was made by another definition of the same version. */
+export class ProjectionChangedError extends EventDbError<{
+  readonly projection: string
+  readonly version: number
+  /** What differs: what was stored, and what was given. */
+  readonly stored: string
+  readonly given: string
+}> {
+  override readonly code = 'projection-changed'
+
+  constructor(projection: string, version: number, stored: string, given: string) {
+    super(
+      `Version ${version} of the projection ${JSON.stringify(projection)} was made by another definition (${stored}) than this (${given}); raise its version`,
+      { projection, version, stored, given },
+    )
+  }
+}
+
+/** A newer version of the projection serves, or is being built. */
+export class ProjectionSupersededError extends EventDbError<{
+  readonly projection: string
+  readonly version: number
+  readonly newer: number
+}> {
+  override readonly code = 'projection-superseded'
+
+  constructor(projection: string, version: number, newer: number) {
+    super(`Version ${version} of the projection ${JSON.stringify(projection)} gave way to version ${newer}`, {
+      projection,
+      version,
+      newer,
+    })
+  }
+}
+
+/** A copy of the projection is still being built: what is asked for has to wait until it serves. */
+export class ProjectionBuildingError extends EventDbError<{
+  readonly projection: string
+  /** The version that is being built. */
+  readonly version: number
+  /** The version that serves meanwhile. */
+  readonly serving: number
+}> {
+  override readonly code = 'projection-building'
+  override readonly retryable = true
+
+  constructor(projection: string, version: number, serving: number) {
+    super(
+      `Version ${version} of the projection ${JSON.stringify(projection)} is still being built, and version ${serving} serves`,
+      { projection, version, serving },
+    )
+  }
+}
+
+/** The projection was switched to another copy while it was being listed. List again. */
+export class ProjectionSwitchedError extends EventDbError<{ readonly projection: string }> {
+  override readonly code = 'projection-switched'
+  override readonly retryable = true
+
+  constructor(projection: string) {
+    super(`The projection ${JSON.stringify(projection)} was made anew while it was being listed`, {
+      projection,
+    })
+  }
+}
+
+/** The projection stands at an event that it cannot handle, or cannot read its source. */
+export class ProjectionFaultedError extends EventDbError<{
+  readonly projection: string
+  readonly version: number
+  /** The event, if it is one. */
+  readonly event?: { readonly streamId: string; readonly version: number; readonly type: string }
+  /** What was thrown. */
+  readonly error: { readonly name: string; readonly message: string }
+}> {
+  override readonly code = 'projection-faulted'
+
+  constructor(
+    projection: string,
+    version: number,
+    fault: {
+      readonly event?: { readonly streamId: string; readonly version: number; readonly type: string }
+      readonly error: { readonly name: string; readonly message: string }
+    },
+  ) {
+    const { event, error } = fault
+    const where =
+      event === undefined
+        ? ''
+        : ` at version ${event.version} of stream ${JSON.stringify(event.streamId)} (${event.type})`
+    super(
+      `Version ${version} of the projection ${JSON.stringify(projection)} has stopped${where}: ${error.name}: ${error.message}`,
+      { projection, version, ...(event && { event }), error },
+    )
+  }
+}
+
+/** The projection does not stand at a fault, or at another one. */
+export class ProjectionNotFaultedError extends EventDbError<{ readonly projection: string }> {
+  override readonly code = 'projection-not-faulted'
+
+  constructor(projection: string, where: string) {
+    super(`The projection ${JSON.stringify(projection)} does not stand at a fault${where}`, { projection })
+  }
+}
+
+/** A projection has not come to a position in time. */
+export class ProjectionTimeoutError extends EventDbError<{
+  readonly projection: string
+  readonly wanted: bigint
+  readonly position: bigint
+  readonly state: string
+}> {
+  override readonly code = 'projection-timeout'
+  override readonly retryable = true
+
+  constructor(projection: string, wanted: bigint, position: bigint, state: string) {
+    super(
+      `The projection ${JSON.stringify(projection)} has not come to position ${wanted} in time: it is ${state} at ${position}`,
+      { projection, wanted, position, state },
+    )
+  }
+}
+
+/** A command was done and is durable, but waiting for a projection of its events has failed. Do not repeat the command. */
+export class NotYetProjectedError extends EventDbError<{
+  readonly position: bigint | undefined
+  /** What became of the command. */
+  readonly result: object
+}> {
+  override readonly code = 'not-yet-projected'
+
+  constructor(result: { readonly position: bigint | undefined }, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    super(
+      `The command was done, at position ${result.position}, but it cannot be waited for: ${why}`,
+      { position: result.position, result },
+      { cause },
+    )
+  }
+}

@@ -30,6 +30,15 @@ export {
   LeaseLostError,
   LimitExceededError,
   MaxConsumersError,
+  NotYetProjectedError,
+  ProjectionBuildingError,
+  ProjectionChangedError,
+  ProjectionFaultedError,
+  ProjectionNotFaultedError,
+  ProjectionNotFoundError,
+  ProjectionSupersededError,
+  ProjectionSwitchedError,
+  ProjectionTimeoutError,
   type QueryViolation,
   type RestoreProblem,
   StorageError,
@@ -55,6 +64,33 @@ export {
 export { type DefineEventsOptions, defineEvents } from './events/define-events.ts'
 export { eventType } from './events/event-type.ts'
 export { type OpenEventStoreOptions, openEventStore } from './opening/open-event-store.ts'
+export type { AttemptOverlap, FoundEvent, OpenAttempt, OpenAttempts } from './projection/attempts.ts'
+export {
+  type CorrelationDefinition,
+  defineCorrelation,
+  type MatchContext,
+} from './projection/correlation.ts'
+export { defineProjection } from './projection/define-projection.ts'
+export { days, hours, minutes, seconds } from './projection/durations.ts'
+export { type CorrelationMatch, type MatchEvent, matchesOf } from './projection/matches.ts'
+export {
+  type EndedSequence,
+  type EventCondition,
+  type Sequence,
+  type SequenceCondition,
+  type SequencePattern,
+  type SequenceStart,
+  type SequenceStep,
+  sequence,
+  type WithinOptions,
+} from './projection/sequence.ts'
+export {
+  type SlidingWindows,
+  type WindowOptions,
+  type WindowUnit,
+  windowOf,
+  windowsOf,
+} from './projection/windows.ts'
 export { type Runtime, systemRuntime } from './runtime.ts'
 export { jsonCodec } from './store/codecs.ts'
 export type { EventStore, EventStoreOptions, IndexedSources } from './store/contract.ts'
@@ -126,6 +162,38 @@ export type {
   StandardSchema,
   UpToDateEvent,
 } from './store/contract-event-types.ts'
+export type {
+  Answer,
+  CopyStatus,
+  DeletedStream,
+  DueTimer,
+  EmittedEvents,
+  LoadedPartition,
+  PartitionState,
+  PartitionsOptions,
+  PositionWaitable,
+  ProjectedEvent,
+  Projection,
+  ProjectionCases,
+  ProjectionContext,
+  ProjectionDefinition,
+  ProjectionEnd,
+  ProjectionEndReason,
+  ProjectionEntry,
+  ProjectionFault,
+  ProjectionHandle,
+  ProjectionHandler,
+  ProjectionProgress,
+  ProjectionReader,
+  ProjectionState,
+  ProjectionStatus,
+  ProjectOptions,
+  RestartOptions,
+  RunningProjection,
+  RunOnceOptions,
+  SkipOptions,
+  WaitForOptions,
+} from './store/contract-projections.ts'
 export type { Query, QueryItem, SourceName } from './store/contract-query.ts'
 export type {
   AllReadOptions,

@@ -201,3 +201,48 @@ export const LOAD_RESTARTS_MAX: number = 10
 export const CODEC_NAME_LENGTH_MAX: number = 32
 /** Most codecs that a store can be opened with. */
 export const CODECS_MAX: number = 16
+
+/** Longest name of a projection, in UTF-8 bytes. */
+export const PROJECTION_NAME_BYTES_MAX: number = 256
+/** Longest partition of a projection, in UTF-8 bytes. */
+export const PARTITION_BYTES_MAX: number = 512
+/** Longest name of a timer, in UTF-8 bytes. */
+export const TIMER_NAME_BYTES_MAX: number = 128
+/** Largest state of a partition, encoded, in bytes. */
+export const PARTITION_STATE_BYTES_MAX: number = 16 * 1_024 * 1_024
+/** Most events of a projection that are handled and committed together. */
+export const PROJECTION_BATCH_EVENTS: number = 2_048
+/** Bytes of events after which no more are read for a batch. */
+export const PROJECTION_BATCH_BYTES: number = 16 * 1_024 * 1_024
+/** How long events are handled before they are committed, in milliseconds. */
+export const PROJECTION_BATCH_MS: number = 100
+/** Rows and emitted events after which a batch is committed. */
+export const PROJECTION_BATCH_ROWS: number = 4_096
+/** Bytes of states and rows after which a batch is committed. */
+export const PROJECTION_WRITTEN_BYTES: number = 8 * 1_024 * 1_024
+/** How long events of no interest wait before the checkpoint moves past them, in milliseconds. */
+export const PROJECTION_CHECKPOINT_MS: number = 20
+/** How long others wait for a sign of life of a projection's leader, in milliseconds, unless another time is wanted. */
+export const PROJECTION_LEASE_MS: number = 10_000
+/** States of partitions that are kept in memory, unless another number is wanted. */
+export const PROJECTION_CACHE_STATES: number = 50_000
+/** Most states of partitions that may be kept in memory. */
+export const PROJECTION_CACHE_STATES_MAX: number = 1_000_000
+/** Bytes of encoded states after which fewer are kept in memory. */
+export const PROJECTION_CACHE_BYTES: number = 64 * 1_024 * 1_024
+/** Pause before what a projection has failed at is tried again, in milliseconds; it doubles each time. */
+export const PROJECTION_RETRY_MS_MIN: number = 1_000
+/** Longest such pause, in milliseconds. */
+export const PROJECTION_RETRY_MS_MAX: number = 60_000
+/** Rows of copies that are gone which are cleared in one transaction. */
+export const PROJECTION_CLEAR_ROWS: number = 2_000
+/** How long `waitFor` of a projection waits, in milliseconds, unless another time is wanted. */
+export const WAIT_FOR_MS: number = 30_000
+/** Longest stack of a projection's fault that is kept, in characters. */
+export const FAULT_STACK_CHARACTERS_MAX: number = 4_000
+/** Most attempts at a sequence that are open in one partition of a correlation. */
+export const OPEN_ATTEMPTS_MAX: number = 1_000
+/** Longest time within which a step of a sequence can be asked for, in milliseconds: 100 years. */
+export const WITHIN_MS_MAX: number = 36_525 * 24 * 60 * 60 * 1_000
+/** Most sliding windows that a time is in. */
+export const SLIDING_WINDOWS_MAX: number = 10_000

@@ -1,4 +1,4 @@
-import { ClosedError, InvalidArgumentError } from '../errors.ts'
+import { ClosedError, InvalidArgumentError, NotYetProjectedError } from '../errors.ts'
 import { STREAM_ID_BYTES_MAX } from '../limits.ts'
 import type { AggregateHost, AggregateScene } from '../store/aggregate-scene.ts'
 import type {
@@ -8,6 +8,7 @@ import type {
   AnyCommandResult,
   CommandCall,
   CommandResult,
+  ExecuteOptions,
   LoadedAggregate,
   LoadOptions,
   TransactionAggregates,
@@ -94,6 +95,20 @@ function checkOptions(options: AggregatesOptions): void {
   }
 }
 
+/** Waits for those who are to handle what a command wrote. @throws NotYetProjectedError */
+async function untilProjected(
+  result: AnyCommandResult,
+  { waitFor = [], signal }: ExecuteOptions,
+): Promise<void> {
+  const { position } = result
+  if (position === undefined || waitFor.length === 0) return
+  try {
+    await Promise.all(waitFor.map((one) => one.waitFor(position, signal === undefined ? {} : { signal })))
+  } catch (error) {
+    throw new NotYetProjectedError(result, error)
+  }
+}
+
 class AggregatesFace<E extends EventShape, S> implements Aggregates<E, S, never> {
   readonly category: string
   readonly #scene: AggregateScene
@@ -144,12 +159,10 @@ class AggregatesFace<E extends EventShape, S> implements Aggregates<E, S, never>
     const run = (changed: CommandCall): Promise<CommandResult<E, S>> =>
       this.#engine.execute({ ...requestOf(call, changed, isCreation), key, signal })
     const { middleware = [] } = this.#options
-    if (middleware.length === 0) return run(whole)
-    const result = await throughMiddleware(
-      middleware,
-      whole,
-      (changed) => run(changed) as Promise<AnyCommandResult>,
-    )
+    const result = await (middleware.length === 0
+      ? run(whole)
+      : throughMiddleware(middleware, whole, (changed) => run(changed) as Promise<AnyCommandResult>))
+    await untilProjected(result as unknown as AnyCommandResult, call.options)
     return result as unknown as CommandResult<E, S>
   }
 

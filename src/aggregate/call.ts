@@ -29,6 +29,7 @@ const checkOptions = onlyNames(
   'The options of a command',
   'idempotencyKey',
   'retriesMax',
+  'waitFor',
   'signal',
   ...WITHIN,
 )
@@ -66,6 +67,7 @@ function checkValues({
   expectedVersion,
   retriesMax,
   idempotencyKey,
+  waitFor,
   metadata,
   ...origin
 }: ExecuteOptions): void {
@@ -74,6 +76,16 @@ function checkValues({
   checkWhole('retriesMax', retriesMax, 0, Number.MAX_SAFE_INTEGER)
   if (idempotencyKey !== undefined) checkName(idempotencyKey, 'An idempotency key', IDEMPOTENCY_KEY_BYTES_MAX)
   checkOrigin({ ...origin, metadata })
+  checkWaitables(waitFor)
+}
+
+function checkWaitables(waitFor: unknown): void {
+  const canBeWaitedFor = (one: unknown): boolean =>
+    typeof (one as { readonly waitFor?: unknown } | null | undefined)?.waitFor === 'function'
+  if (waitFor === undefined || (Array.isArray(waitFor) && waitFor.every(canBeWaitedFor))) return
+  throw new InvalidArgumentError(`waitFor must be an array of projections, not ${describe(waitFor)}`, {
+    waitFor,
+  })
 }
 
 /** Checks where a command is said to come from. @throws InvalidArgumentError */

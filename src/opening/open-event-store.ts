@@ -3,6 +3,7 @@ import { InvalidArgumentError } from '../errors.ts'
 import type { KeyValueStore } from '../kv/contract.ts'
 import type { Subspace } from '../kv/subspace.ts'
 import { EVENT_BYTES_LIMIT } from '../limits.ts'
+import { makeProjections } from '../projection/projections.ts'
 import type { Runtime } from '../runtime.ts'
 import { Codecs } from '../store/codecs.ts'
 import type { EventStore, EventStoreOptions } from '../store/contract.ts'
@@ -73,7 +74,16 @@ export async function openEventStore(
     const root = options.directory ?? (await kv.createOrOpenDirectory(DEFAULT_DIRECTORY))
     const keys = keyspaceOf(root, codecs)
     const { categorySeparator } = await claimFormat(kv, keys, options)
-    return makeEventStore({ kv, keys, ownsKv, makeBroker, makeAggregates, ...options, categorySeparator })
+    return makeEventStore({
+      kv,
+      keys,
+      ownsKv,
+      makeBroker,
+      makeAggregates,
+      makeProjections,
+      ...options,
+      categorySeparator,
+    })
   } catch (error) {
     if (ownsKv) await kv.close()
     throw error

@@ -1,5 +1,6 @@
 import type { ExpectedVersion } from './contract-appending.ts'
 import type { EventTypes } from './contract-event-types.ts'
+import type { PositionWaitable } from './contract-projections.ts'
 import type { SubscribableStream } from './contract-streams.ts'
 import type { StoreTransaction } from './contract-transactions.ts'
 import type { EventShape, JsonObject, JsonValue, NewEvent, RecordedEvent } from './event.ts'
@@ -209,6 +210,11 @@ export interface ExecuteOptions extends TransactionExecuteOptions {
   readonly idempotencyKey?: string | undefined
   /** How often to decide again after a conflict. @default 5 */
   readonly retriesMax?: number | undefined
+  /**
+   * Projections that shall have handled the events before the command resolves. If that fails, the command is done all the same:
+   * NotYetProjectedError.
+   */
+  readonly waitFor?: readonly PositionWaitable[] | undefined
   /** Gives up waiting. What is under way to the disk happens all the same. */
   readonly signal?: AbortSignal | undefined
 }

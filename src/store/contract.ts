@@ -11,6 +11,15 @@ import type {
 import type { Aggregate, Aggregates, AggregatesOptions } from './contract-aggregates.ts'
 import type { AppendResult, MultiAppendOptions, StreamAppend } from './contract-appending.ts'
 import type { DataCodec } from './contract-codec.ts'
+import type {
+  Answer,
+  Projection,
+  ProjectionEntry,
+  ProjectionHandle,
+  ProjectOptions,
+  RunningProjection,
+  RunOnceOptions,
+} from './contract-projections.ts'
 import type { Query } from './contract-query.ts'
 import type { AllReadOptions, EventSource, IndexName } from './contract-reading.ts'
 import type {
@@ -54,6 +63,24 @@ export interface EventStore extends IndexedSources, AsyncDisposable {
     aggregate: Aggregate<E, S, C>,
     options?: AggregatesOptions,
   ): Aggregates<E, S, C>
+  /**
+   * Runs a projection here: in one process of those that do so, the others stand by. Resolves when it is known to the store.
+   * @throws ProjectionChangedError, ProjectionSupersededError, InvalidArgumentError
+   */
+  project<E extends EventShape, S>(
+    projection: Projection<E, S>,
+    options?: ProjectOptions,
+  ): Promise<RunningProjection<S>>
+  /** A projection, to be read and administered: by its definition, or by its name, and then as it is stored. @throws InvalidArgumentError */
+  projection<E extends EventShape, S>(projection: Projection<E, S>): ProjectionHandle<S>
+  projection(name: string): ProjectionHandle<unknown>
+  /** Lists all projections. */
+  projections(options?: { readonly signal?: AbortSignal }): AsyncIterable<ProjectionEntry>
+  /**
+   * Runs a projection over what is there, in memory, to answer a question. Nothing of it is kept, and nothing is emitted.
+   * @throws what its handlers throw; IndexMissingError, InvalidArgumentError, the signal's reason
+   */
+  runOnce<E extends EventShape, S>(projection: Projection<E, S>, options?: RunOnceOptions): Promise<Answer<S>>
   /** Lists the groups of all sources. */
   subscriptions(options?: { readonly signal?: AbortSignal }): AsyncIterable<SubscriptionEntry>
   /** Enumerates streams in the order of their ids' UTF-8 bytes. */

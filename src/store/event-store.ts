@@ -19,6 +19,15 @@ import type {
 } from './contract-admin.ts'
 import type { Aggregate, Aggregates, AggregatesOptions } from './contract-aggregates.ts'
 import type { AppendResult, MultiAppendOptions, StreamAppend } from './contract-appending.ts'
+import type {
+  Answer,
+  Projection,
+  ProjectionEntry,
+  ProjectionHandle,
+  ProjectOptions,
+  RunningProjection,
+  RunOnceOptions,
+} from './contract-projections.ts'
 import type { Query, SourceName } from './contract-query.ts'
 import type { AllReadOptions, EventSource, ReadableSource } from './contract-reading.ts'
 import type {
@@ -38,6 +47,7 @@ import type { Keyspace } from './keyspace.ts'
 import { onlyNames } from './known-names.ts'
 import { joinPlace, type Place } from './place.ts'
 import { checkStreamId } from './prepared-event.ts'
+import type { MakeProjections, ProjectionHost } from './projection-scene.ts'
 import { prepareQuery } from './query.ts'
 import { readingOf } from './reading.ts'
 import { RecordEncoder } from './record.ts'
@@ -63,6 +73,7 @@ export interface StoreParts {
   readonly categorySeparator: string
   readonly makeBroker: MakeBroker
   readonly makeAggregates: MakeAggregates
+  readonly makeProjections: MakeProjections
 }
 
 /** Makes the store over a place whose format was claimed. */
@@ -84,6 +95,7 @@ class LayeredStore implements EventStore {
   readonly #place: Place
   readonly #broker: Broker
   readonly #aggregates: AggregateHost
+  readonly #projections: ProjectionHost
   #closing: Promise<void> | undefined
   #isClosed = false
 
@@ -128,6 +140,13 @@ class LayeredStore implements EventStore {
       transact: (body) => this.transact(body),
       stream: (id) => this.stream(id),
     })
+    this.#projections = parts.makeProjections({
+      host: this.#host,
+      reading,
+      broker: this.#broker,
+      assertOpen: () => this.#assertOpen(),
+      within: (tx) => this.within(tx),
+    })
     this.all = { ...allSource(reading), ...subscribable(this.#broker, { kind: 'all' }) }
   }
 
@@ -170,6 +189,32 @@ class LayeredStore implements EventStore {
   ): Aggregates<E, S, C> {
     this.#assertOpen()
     return this.#aggregates.aggregate(aggregate, options)
+  }
+
+  async project<E extends EventShape, S>(
+    projection: Projection<E, S>,
+    options: ProjectOptions = {},
+  ): Promise<RunningProjection<S>> {
+    this.#assertOpen()
+    return this.#projections.project(projection, options)
+  }
+
+  projection<E extends EventShape, S>(projection: Projection<E, S> | string): ProjectionHandle<S> {
+    this.#assertOpen()
+    return this.#projections.projection(projection)
+  }
+
+  projections({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterable<ProjectionEntry> {
+    this.#assertOpen()
+    return this.#projections.list(signal)
+  }
+
+  async runOnce<E extends EventShape, S>(
+    projection: Projection<E, S>,
+    options: RunOnceOptions = {},
+  ): Promise<Answer<S>> {
+    this.#assertOpen()
+    return this.#projections.runOnce(projection, options)
   }
 
   subscriptions({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterable<SubscriptionEntry> {
@@ -217,7 +262,7 @@ class LayeredStore implements EventStore {
 
   async check(options?: CheckOptions): Promise<CheckReport> {
     this.#assertOpen()
-    return checkStore(this.#host, this.#broker, options)
+    return checkStore(this.#host, [this.#broker, this.#projections], options)
   }
 
   async scavenge(options?: ScavengeOptions): Promise<ScavengeReport> {
@@ -252,6 +297,8 @@ class LayeredStore implements EventStore {
 
   async #close(): Promise<void> {
     // Handlers that are still running may append.
+    const projecting = this.#projections.close()
+    if (projecting !== undefined) await projecting
     const ending = this.#broker.close()
     if (ending !== undefined) await ending
     const settling = this.#aggregates.close()

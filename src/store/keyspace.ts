@@ -31,6 +31,13 @@ const REINDEX = 16
 const SUBSCRIPTION = 17
 const GROUP = 18
 const GROUP_NUMBER = 19
+const PROJECTION = 20
+const PROJECTION_COPY = 21
+const COPY_NUMBER = 22
+const EMITTED_STREAM = 23
+
+/** The spaces that are one row. */
+const SINGLE_ROWS: readonly number[] = [FORMAT, STREAM_NUMBERS, GROUP_NUMBER, COPY_NUMBER]
 
 /** The space of each index. */
 const INDEX_SPACES: Readonly<Record<IndexName, number>> = { category: CATEGORY, type: TYPE, tag: TAG }
@@ -59,6 +66,14 @@ export class Keyspace {
   readonly groups: Subspace
   /** The number of the group that was created last. */
   readonly groupNumber: Uint8Array
+  /** The names of projections. */
+  readonly projections: Subspace
+  /** What copies of projections hold, by their numbers. */
+  readonly copies: Subspace
+  /** The number of the copy that was made last. */
+  readonly copyNumber: Uint8Array
+  /** Which streams projections have written to. */
+  readonly emittedStreams: Subspace
   readonly snapshots: SnapshotKeys
   /** What was appended under idempotency keys. */
   readonly keyResults: KeyResultKeys
@@ -77,6 +92,10 @@ export class Keyspace {
     this.subscriptions = root.subspace([SUBSCRIPTION])
     this.groups = root.subspace([GROUP])
     this.groupNumber = root.pack([GROUP_NUMBER])
+    this.projections = root.subspace([PROJECTION])
+    this.copies = root.subspace([PROJECTION_COPY])
+    this.copyNumber = root.pack([COPY_NUMBER])
+    this.emittedStreams = root.subspace([EMITTED_STREAM])
     this.#log = root.subspace([LOG])
     this.#logPrefix = withByte(this.#log.prefix, VERSIONSTAMP_CODE)
     this.#names = root.subspace([NAME])
@@ -299,8 +318,8 @@ export class Keyspace {
   gaps(): KeyRange[] {
     const gaps: KeyRange[] = []
     let { begin } = this.root.everything()
-    for (let space = FORMAT; space <= GROUP_NUMBER; space += 1) {
-      const isSingleRow = space === FORMAT || space === STREAM_NUMBERS || space === GROUP_NUMBER
+    for (let space = FORMAT; space <= EMITTED_STREAM; space += 1) {
+      const isSingleRow = SINGLE_ROWS.includes(space)
       const packed = this.root.pack([space])
       const end = isSingleRow ? withByte(packed, 0) : strinc(packed)
       const used = { begin: packed, end }

@@ -1,5 +1,6 @@
 import { makeAggregates } from '../../src/aggregate/aggregates.ts'
 import { openMemory } from '../../src/drivers/memory/index.ts'
+import { makeProjections } from '../../src/projection/projections.ts'
 import { type Runtime, systemRuntime } from '../../src/runtime.ts'
 import type { AnyPlace, BrokerScene } from '../../src/store/broker.ts'
 import type { EventStore } from '../../src/store/contract.ts'
@@ -89,6 +90,7 @@ export async function openScene(): Promise<GroupScene> {
     runtime,
     categorySeparator: '-',
     makeAggregates,
+    makeProjections,
     makeBroker: (given) => {
       scene = given
       return makeBroker(given)
