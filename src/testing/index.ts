@@ -1,6 +1,6 @@
 /**
  * What others need to test a driver, a middleware or their own program: the conformance suites of the key-value contract and
- * of the event store, examples of how aggregates behave, a runtime on virtual time, and an engine that fails on demand. This layer knows contracts and
+ * of the event store, examples of how aggregates and projections behave, a runtime on virtual time, and an engine that fails on demand. This layer knows contracts and
  * seams. It must not know any driver, nor a test runner, and nothing of the library may import it.
  */
 export { Faults, faultyEngine, type WriteFault } from './faulty-engine.ts'
@@ -30,6 +30,16 @@ export type {
   SpecifyOptions,
   Told,
 } from './specify-contract.ts'
+export { specifyProjection } from './specify-projection.ts'
+export type {
+  ExpectedEmission,
+  ExpectedRow,
+  GivenDeletion,
+  GivenRecord,
+  ProjectionSpecification,
+  SpecifiedProjection,
+  SpecifyProjectionOptions,
+} from './specify-projection-contract.ts'
 export {
   type StoreConformanceOptions,
   type StoreFixture,

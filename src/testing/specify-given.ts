@@ -76,9 +76,7 @@ function readBack<E extends EventShape>(
 ): Later<TransactionEvent> {
   const refuse = (error: unknown): never => {
     if (error instanceof Complaint) throw error
-    const isToday = events.types === undefined || events.types.includes(event?.type)
-    const hint = isToday ? '' : `. If it is an old one, say so by \`metadata: { ${SCHEMA_VERSION}: 1 }\``
-    const message = `given[${index}] could not have been written: ${lineOf(error)}${hint}`
+    const message = `given[${index}] could not have been written: ${lineOf(error)}${hintFor(events, event)}`
     throw new Complaint({ message, operator: 'given', cause: error })
   }
   const read = (written: NewEvent): TransactionEvent => {
@@ -96,8 +94,17 @@ function readBack<E extends EventShape>(
   }
 }
 
+/** What to do about an event that could not have been written, if it may be an old one. */
+export function hintFor<E extends EventShape>(
+  { types }: EventTypes<E>,
+  event: { readonly type: string },
+): string {
+  const isToday = types === undefined || types.includes(event?.type)
+  return isToday ? '' : `. If it is an old one, say so by \`metadata: { ${SCHEMA_VERSION}: 1 }\``
+}
+
 /** What is in the store of an event: one that says of which version it is, is there as it is. @throws what `checked` throws */
-function asWritten<E extends EventShape>(events: EventTypes<E>, event: NewEvent<E>): Later<NewEvent> {
+export function asWritten<E extends EventShape>(events: EventTypes<E>, event: NewEvent<E>): Later<NewEvent> {
   const version = (event.metadata as JsonObject | null | undefined)?.[SCHEMA_VERSION]
   if (events.types === undefined || version === undefined) return events.checked(event)
   if (version !== 1) return event

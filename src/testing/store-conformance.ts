@@ -76,6 +76,27 @@ import { nameLaws } from './store/name-laws.ts'
 import { noLossLaws } from './store/no-loss-laws.ts'
 import { ownKeyLaws } from './store/own-key-laws.ts'
 import { pagingLaws } from './store/paging-laws.ts'
+import { projectionBatchLaws } from './store/projection-batch-laws.ts'
+import { projectionClockLaws } from './store/projection-clock-laws.ts'
+import { projectionDefinitionLaws } from './store/projection-definition-laws.ts'
+import { projectionDeletionLaws } from './store/projection-deletion-laws.ts'
+import { projectionEmittingLaws } from './store/projection-emitting-laws.ts'
+import { projectionFaultLaws } from './store/projection-fault-laws.ts'
+import { projectionHandlingLaws } from './store/projection-handling-laws.ts'
+import { projectionKvLaws } from './store/projection-kv-laws.ts'
+import { projectionOddFaultLaws } from './store/projection-odd-fault-laws.ts'
+import { projectionOnceLaws } from './store/projection-once-laws.ts'
+import { projectionPartitionLaws } from './store/projection-partition-laws.ts'
+import { projectionPositionLaws } from './store/projection-position-laws.ts'
+import { projectionProcessLaws } from './store/projection-process-laws.ts'
+import { projectionRemovalLaws } from './store/projection-removal-laws.ts'
+import { projectionRestartLaws } from './store/projection-restart-laws.ts'
+import { projectionRetryLaws } from './store/projection-retry-laws.ts'
+import { projectionStateFormLaws } from './store/projection-state-form-laws.ts'
+import { projectionStatusLaws } from './store/projection-status-laws.ts'
+import { projectionTimerLaws } from './store/projection-timer-laws.ts'
+import { projectionVersionLaws } from './store/projection-version-laws.ts'
+import { projectionWaitingLaws } from './store/projection-waiting-laws.ts'
 import { queryLaws } from './store/query-laws.ts'
 import { reindexLaws } from './store/reindex-laws.ts'
 import { reindexRaceLaws } from './store/reindex-race-laws.ts'
@@ -226,6 +247,27 @@ export function storeConformance(options: StoreConformanceOptions): void {
   aggregateHiddenLaws(laws)
   aggregateKindLaws(laws)
   aggregateInputLaws(laws)
+  projectionHandlingLaws(laws)
+  projectionPartitionLaws(laws)
+  projectionWaitingLaws(laws)
+  projectionEmittingLaws(laws)
+  projectionFaultLaws(laws)
+  projectionRetryLaws(laws)
+  projectionKvLaws(laws)
+  projectionStateFormLaws(laws)
+  projectionTimerLaws(laws)
+  projectionClockLaws(laws)
+  projectionDeletionLaws(laws)
+  projectionPositionLaws(laws)
+  projectionStatusLaws(laws)
+  projectionRestartLaws(laws)
+  projectionVersionLaws(laws)
+  projectionRemovalLaws(laws)
+  projectionProcessLaws(laws)
+  projectionOnceLaws(laws)
+  projectionDefinitionLaws(laws)
+  projectionBatchLaws(laws)
+  projectionOddFaultLaws(laws)
 }
 
 /** Turns laws into tests. Each gets a seed of its own, which is its place in the list. */
