@@ -8,6 +8,7 @@ import { exportCommand } from './commands/export.ts'
 import { importCommand } from './commands/import.ts'
 import { info } from './commands/info.ts'
 import { metadata } from './commands/metadata.ts'
+import { projections } from './commands/projections.ts'
 import { query } from './commands/query.ts'
 import { read } from './commands/read.ts'
 import { reindex } from './commands/reindex.ts'
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   tail,
   subscriptions,
   consume,
+  projections,
   streams,
   metadata,
   deleteCommand,

@@ -9,6 +9,9 @@ const HINTS: Readonly<Record<string, string>> = {
   'transaction-too-large': 'a smaller --batch makes smaller transactions',
   'subscription-not-found':
     'eventdb subscriptions list shows those that there are; subscriptions create makes one',
+  'projection-switched': 'the same command lists the new copy',
+  'projection-building': 'eventdb projections status shows how far it is',
+  'projection-not-faulted': 'eventdb projections status shows what it stopped at',
   'commit-unknown': 'look whether it happened before doing it again; import finds out by itself',
 }
 
