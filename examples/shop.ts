@@ -8,7 +8,18 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { styleText } from 'node:util'
-import { type EventStore, openEventStore, type RecordedEvent, WrongExpectedVersionError } from 'eventdb'
+import {
+  days,
+  defineCorrelation,
+  defineEvents,
+  type EventStore,
+  matchesOf,
+  openEventStore,
+  type RecordedEvent,
+  sequence,
+  WrongExpectedVersionError,
+  windowOf,
+} from 'eventdb'
 
 // ── What can happen ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -82,6 +93,7 @@ async function main(): Promise<void> {
   try {
     await aDayInTheShop(folder)
     await theNextMorning(folder)
+    await aQuestionAboutThePast()
   } finally {
     if (!keep) await rm(folder, { recursive: true })
   }
@@ -207,6 +219,50 @@ async function theNextMorning(folder: string): Promise<void> {
   })
   const { problems } = await store.check()
   row('check', problems.length === 0 ? 'every event is as it was written' : `${problems.length} problems`)
+}
+
+/** When orders were placed early in 2024, and how many days later they were shipped. */
+const ORDERS_OF_2024 = [
+  ['01-09', 1],
+  ['02-13', 2],
+  ['02-27', 5],
+  ['03-19', 1],
+  ['04-02', 3],
+  ['04-24', 12],
+  ['05-21', 2],
+] as const
+
+async function aQuestionAboutThePast(): Promise<void> {
+  step('Ask what nobody has asked before', 'store.runOnce(defineCorrelation(…))')
+  await using store = await openEventStore(':memory:')
+  for (const [index, [day, later]] of ORDERS_OF_2024.entries()) {
+    const placed = new Date(`2024-${day}T10:00Z`)
+    const stream = store.stream<OrderEvent>(`order-${index + 1}`)
+    await stream.append([
+      { type: 'OrderPlaced', data: { customer: 'ada', item: 'cup', price: 4 }, time: placed },
+      {
+        type: 'OrderShipped',
+        data: { parcel: `P-${index}` },
+        time: new Date(placed.getTime() + days(later)),
+      },
+    ])
+  }
+  say('How long did customers wait at most, in each month of 2024? Events know when they happened:')
+  const orders = defineEvents<OrderEvent>()
+  const waiting = defineCorrelation(orders, {
+    name: 'waiting',
+    source: { kind: 'category', category: 'order' },
+    by: 'stream',
+    sequence: sequence(orders).startsWith('OrderPlaced').followedBy('OrderShipped'),
+  })
+  const longest = new Map<string, number>()
+  for await (const { startedAt, durationMs } of matchesOf(await store.runOnce(waiting))) {
+    const month = windowOf(startedAt, 'month')
+    longest.set(month, Math.max(longest.get(month) ?? 0, durationMs / days(1)))
+  }
+  for (const [month, wait] of [...longest].toSorted()) {
+    row(month, `${paint('cyan', '█'.repeat(wait))} ${wait} ${wait === 1 ? 'day' : 'days'}`)
+  }
 }
 
 // ── What it looks like ───────────────────────────────────────────────────────────────────────────────────

@@ -29,6 +29,7 @@ const sources = [
 const PRINTED = [
   /^1 ItemAdded \{ item: 'teapot' \}\n$/,
   /^1 10 5\n$/,
+  /^\{ euros: 18 \}\n$/,
   /^true\n$/,
   new RegExp(
     [
