@@ -7,6 +7,7 @@ import type { Cell, Work } from './cell.ts'
 import { measureFeatures } from './features.ts'
 import type { Seen } from './measured.ts'
 import { inProcess, medians } from './processes.ts'
+import { measureProjections } from './projections.ts'
 import { measureSubscriptions } from './subscriptions.ts'
 import { printRow, printTitle, type Row } from './table.ts'
 
@@ -20,6 +21,7 @@ const HELP = `Usage: npm run bench -- [options]
   --features             what each feature costs, eventdb beside itself, instead of the comparison with other programs
   --subscriptions        how fast events are delivered, with what the engine alone can do beside it, instead of either
   --aggregates           how fast aggregates are loaded and commands executed, beside Emmett (npm ci --prefix bench/emmett)
+  --projections          how fast projections handle events, beside a subscription, and how soon they can be waited for
   --engine sqlite|lmdb   only this engine (default: both)
   --only TEXT            only measurements whose name contains TEXT
   --rounds N             how often each measurement is made; medians are shown (default 3)
@@ -34,6 +36,7 @@ const { values: options } = parseArgs({
     features: { type: 'boolean', default: false },
     subscriptions: { type: 'boolean', default: false },
     aggregates: { type: 'boolean', default: false },
+    projections: { type: 'boolean', default: false },
     engine: { type: 'string' },
     only: { type: 'string', default: '' },
     rounds: { type: 'string', default: '3' },
@@ -73,6 +76,7 @@ async function main(): Promise<void> {
     for (const engine of engines) {
       if (options.features) await measureFeatures({ ...options, engine, root, ...size })
       else if (options.subscriptions) await measureSubscriptions({ ...options, engine, root, ...size })
+      else if (options.projections) await measureProjections({ ...options, engine, root, ...size })
       else await compare(engine, root)
     }
   } finally {
