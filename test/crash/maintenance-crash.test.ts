@@ -31,6 +31,7 @@ test.each(['sqlite', 'lmdb'] as const)(
         expect((await store.check()).problems).toEqual([])
         if ((await store.info()).indexes.length < 3) seen.unfinished += 1
         await lookAtHeads(store, heads, reports)
+        for (const said of reports) if (said.event === 'scavenged') seen.scavenged += said.events
         if (kill % 5 !== 0) continue
         await store.reindex({ add: ['category', 'type', 'tag'] })
         seen.scavenged += (await store.scavenge()).events

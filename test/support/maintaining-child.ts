@@ -17,6 +17,7 @@ export type StreamChange =
 export type MaintainingReport =
   | { readonly event: 'ready' | 'open' }
   | { readonly event: 'begun' | 'acknowledged'; readonly change: StreamChange }
+  | { readonly event: 'scavenged'; readonly events: number }
 
 const STREAMS = 24
 const [folder, engine, seed] = process.argv.slice(2) as [string, 'sqlite' | 'lmdb', string]
@@ -76,7 +77,8 @@ function ignoreMissing(error: { readonly code?: string }): void {
 
 async function maintain(): Promise<void> {
   for (;;) {
-    await store.scavenge()
+    const { events } = await store.scavenge()
+    report({ event: 'scavenged', events })
     await store.reindex({ drop: ['tag'], add: ['tag'] })
     await store.reindex({ drop: ['type'] })
     await store.reindex({ add: ['type'] })
