@@ -105,6 +105,12 @@ export interface Transaction extends ReadTransaction {
    * @throws InvalidArgumentError without sets, or for a set without prefixes
    */
   addReadConflictJoin(sets: readonly (readonly Uint8Array[])[], options?: ReadConflictOptions): void
+  /**
+   * Calls when the body has returned, before the commit, in the order of the calls: for layers that must have the last word. What it throws
+   * cancels the transaction, as if the body had thrown it. It may write, and may add others. @throws InvalidArgumentError when the last of
+   * them is done
+   */
+  beforeCommit(callback: () => Promise<void> | void): void
   /** Calls back once this transaction is durable, before the caller of `transact` hears of it, in the order of commits. */
   afterCommit(callback: (commit: Commit) => void): void
 }

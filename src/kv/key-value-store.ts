@@ -40,6 +40,13 @@ export interface OptimisticOptions {
   readonly positionGap?: PositionGap
 }
 
+/** A transaction of either kind. */
+interface Attempted {
+  readonly life: TransactionLife
+  /** Does what is to be done when the body has returned; at once if there is nothing. */
+  sayLastWords?(): Promise<void> | undefined
+}
+
 /** Lays FoundationDB's transactions over an engine. The store owns the engine from now on. */
 export function openOptimisticStore(engine: Engine, options: OptimisticOptions = {}): TransactionalStore {
   return new OptimisticStore(engine, options)
@@ -155,7 +162,7 @@ class OptimisticStore implements TransactionalStore {
   }
 
   /** Runs a body once, and then what makes it last. */
-  async #attempt<Tx extends { readonly life: TransactionLife }, T>(
+  async #attempt<Tx extends Attempted, T>(
     tx: Tx,
     body: (tx: Tx) => Promise<T> | T,
     commit: (tx: Tx) => Promise<void> | void,
@@ -169,6 +176,8 @@ class OptimisticStore implements TransactionalStore {
     let succeeded = false
     try {
       const result = await body(tx)
+      const saying = tx.sayLastWords?.()
+      if (saying !== undefined) await saying
       signal?.throwIfAborted()
       committing = true
       await commit(tx)

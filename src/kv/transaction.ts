@@ -34,6 +34,9 @@ export class OptimisticTransaction implements Transaction {
   readonly writes: WriteBuffer
   readonly reads: ReadConflicts = new ReadConflicts()
   readonly commitCallbacks: ((commit: Commit) => void)[] = []
+  readonly #lastWords: (() => Promise<void> | void)[] = []
+  /** Whether there can be no more last words. */
+  #hasSpoken = false
   readonly life: TransactionLife
   /** The version from which its reads must be validated. */
   validateAfter: number = Number.POSITIVE_INFINITY
@@ -127,6 +130,27 @@ export class OptimisticTransaction implements Transaction {
     checkJoin(sets)
     this.#relyOn(options)
     this.reads.addJoin(sets.map((prefixes) => prefixes.map(byteString)))
+  }
+
+  beforeCommit(callback: () => Promise<void> | void): void {
+    this.life.assertUsable()
+    if (this.#hasSpoken)
+      throw new InvalidArgumentError(
+        'The transaction is being committed: what belongs to it must be awaited in its body',
+      )
+    this.#lastWords.push(callback)
+  }
+
+  /** Does what is to be done before the commit, also what is added meanwhile; at once if there is nothing. */
+  sayLastWords(): Promise<void> | undefined {
+    if (this.#lastWords.length > 0) return this.#sayAll()
+    this.#hasSpoken = true
+    return undefined
+  }
+
+  async #sayAll(): Promise<void> {
+    for (let next = this.#lastWords.shift(); next !== undefined; next = this.#lastWords.shift()) await next()
+    this.#hasSpoken = true
   }
 
   afterCommit(callback: (commit: Commit) => void): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { Capabilities, KeyValueStore } from '../kv/contract.ts'
 import type { Runtime } from '../runtime.ts'
 import { afterCommitLaws } from './kv/after-commit-laws.ts'
+import { beforeCommitLaws } from './kv/before-commit-laws.ts'
 import { closeLaws } from './kv/close-laws.ts'
 import { conflictLaws } from './kv/conflict-laws.ts'
 import { directoryLaws } from './kv/directory-laws.ts'
@@ -86,6 +87,7 @@ function stateAllLaws(laws: Laws): void {
   limitLaws(laws)
   retryLaws(laws)
   transactionAgeLaws(laws)
+  beforeCommitLaws(laws)
   afterCommitLaws(laws)
   watchLaws(laws)
   directoryLaws(laws)
