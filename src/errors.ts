@@ -695,6 +695,64 @@ export class ProjectionNotFaultedError extends EventDbError<{ readonly projectio
   }
 }
 
+/** An inline projection is in force that this process does not carry, and an event of its source is to be appended. */
+export class ProjectionNotCarriedError extends EventDbError<{
+  readonly projection: string
+  readonly version: number
+  readonly streamId: string
+}> {
+  override readonly code = 'projection-not-carried'
+
+  constructor(projection: string, version: number, streamId: string) {
+    super(
+      `Nothing was appended to stream ${JSON.stringify(streamId)}: version ${version} of the projection ${JSON.stringify(projection)} must handle it in the same transaction, and this process does not carry it; run it with store.project first`,
+      { projection, version, streamId },
+    )
+  }
+}
+
+/** An inline projection refused an event, so that nothing of its transaction was written. The `cause` says why. */
+export class ProjectionRefusedError extends EventDbError<{
+  readonly projection: string
+  readonly version: number
+  /** The event, if it is the fault of one. */
+  readonly event?: { readonly streamId: string; readonly version: number; readonly type: string }
+}> {
+  override readonly code = 'projection-refused'
+
+  constructor(
+    projection: string,
+    version: number,
+    event: { readonly streamId: string; readonly version: number; readonly type: string } | undefined,
+    cause: unknown,
+  ) {
+    const what =
+      event === undefined ? 'what was appended' : `a ${event.type} in ${JSON.stringify(event.streamId)}`
+    const why = cause instanceof Error ? cause.message : String(cause)
+    super(
+      `The projection ${JSON.stringify(projection)} refused ${what}: ${why}`,
+      { projection, version, ...(event && { event }) },
+      { cause },
+    )
+  }
+}
+
+/** The checkpoint that a sink holds is none of this projection and this store, so nothing was handled. */
+export class CheckpointRefusedError extends EventDbError<{
+  readonly projection: string
+  readonly version: number
+  readonly checkpoint: unknown
+}> {
+  override readonly code = 'checkpoint-refused'
+
+  constructor(projection: string, version: number, checkpoint: unknown, why: string) {
+    super(
+      `The checkpoint that the sink holds for version ${version} of the projection ${JSON.stringify(projection)} ${why}`,
+      { projection, version, checkpoint },
+    )
+  }
+}
+
 /** A projection has not come to a position in time. */
 export class ProjectionTimeoutError extends EventDbError<{
   readonly projection: string

@@ -12,6 +12,7 @@ export { aggregateFromDecider, type FromDeciderOptions } from './aggregate/aggre
 export { defineAggregate } from './aggregate/define-aggregate.ts'
 export {
   AppendConditionError,
+  CheckpointRefusedError,
   ClosedError,
   CodecMissingError,
   CommitUnknownError,
@@ -34,8 +35,10 @@ export {
   ProjectionBuildingError,
   ProjectionChangedError,
   ProjectionFaultedError,
+  ProjectionNotCarriedError,
   ProjectionNotFaultedError,
   ProjectionNotFoundError,
+  ProjectionRefusedError,
   ProjectionSupersededError,
   ProjectionSwitchedError,
   ProjectionTimeoutError,
@@ -70,7 +73,8 @@ export {
   defineCorrelation,
   type MatchContext,
 } from './projection/correlation.ts'
-export { defineProjection } from './projection/define-projection.ts'
+export { defineInlineProjection, defineProjection } from './projection/define-projection.ts'
+export { defineSinkProjection } from './projection/define-sink-projection.ts'
 export { days, hours, minutes, seconds } from './projection/durations.ts'
 export { type CorrelationMatch, type MatchEvent, matchesOf } from './projection/matches.ts'
 export {
@@ -164,10 +168,15 @@ export type {
 } from './store/contract-event-types.ts'
 export type {
   Answer,
+  AppendedEvent,
   CopyStatus,
   DeletedStream,
   DueTimer,
   EmittedEvents,
+  InlineCases,
+  InlineContext,
+  InlineHandler,
+  InlineProjectionDefinition,
   LoadedPartition,
   PartitionState,
   PartitionsOptions,
@@ -206,6 +215,20 @@ export type {
   StreamReadOptions,
   TransactionSource,
 } from './store/contract-reading.ts'
+export type {
+  ProjectIntoOptions,
+  ProjectionSink,
+  RunningSinkProjection,
+  SinkCases,
+  SinkContext,
+  SinkHandler,
+  SinkProjection,
+  SinkProjectionDefinition,
+  SinkProjectionEnd,
+  SinkProjectionEndReason,
+  SinkProjectionState,
+  SinkProjectionStatus,
+} from './store/contract-sinks.ts'
 export type {
   CreateStreamOptions,
   DeleteOptions,

@@ -222,6 +222,10 @@ export const PROJECTION_BATCH_ROWS: number = 4_096
 export const PROJECTION_WRITTEN_BYTES: number = 8 * 1_024 * 1_024
 /** How long events of no interest wait before the checkpoint moves past them, in milliseconds. */
 export const PROJECTION_CHECKPOINT_MS: number = 20
+/** How long what is of no interest waits until it moves the checkpoint in a sink, in milliseconds. */
+export const SINK_CHECKPOINT_MS: number = 250
+/** How often whoever stands by looks at the checkpoint in a sink while somebody waits for a position, in milliseconds. */
+export const SINK_LOOK_MS: number = 50
 /** How long others wait for a sign of life of a projection's leader, in milliseconds, unless another time is wanted. */
 export const PROJECTION_LEASE_MS: number = 10_000
 /** States of partitions that are kept in memory, unless another number is wanted. */
@@ -236,6 +240,14 @@ export const PROJECTION_RETRY_MS_MIN: number = 1_000
 export const PROJECTION_RETRY_MS_MAX: number = 60_000
 /** Rows of copies that are gone which are cleared in one transaction. */
 export const PROJECTION_CLEAR_ROWS: number = 2_000
+/** Events that a copy may be behind to come into force as an inline projection, or to take the place of one: they are handled in one transaction. */
+export const INLINE_TAIL_EVENTS: number = 256
+/** Most inline projections that can be in force in a store. */
+export const INLINE_PROJECTIONS_MAX: number = 32
+/** Longest source of an inline projection, as JSON, in bytes: the format row of the store holds it. */
+export const INLINE_SOURCE_BYTES_MAX: number = 2_048
+/** How often what inline projections emit may be handled by inline projections in one transaction. */
+export const INLINE_ROUNDS_MAX: number = 100
 /** How long `waitFor` of a projection waits, in milliseconds, unless another time is wanted. */
 export const WAIT_FOR_MS: number = 30_000
 /** Longest stack of a projection's fault that is kept, in characters. */

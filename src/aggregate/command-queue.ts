@@ -2,6 +2,7 @@ import {
   ClosedError,
   ConflictError,
   LimitExceededError,
+  ProjectionRefusedError,
   TooManyConflictsError,
   TransactionTooLargeError,
   TransactionTooOldError,
@@ -353,6 +354,7 @@ export class CommandQueue<E extends EventShape, S> {
 function isOfOne(error: unknown): boolean {
   return (
     error instanceof LimitExceededError ||
+    error instanceof ProjectionRefusedError ||
     error instanceof TransactionTooLargeError ||
     error instanceof TransactionTooOldError ||
     error instanceof ConflictError

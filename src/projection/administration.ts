@@ -14,6 +14,7 @@ import { describe } from '../store/text.ts'
 import { clearGone } from './clearing.ts'
 import { emittedStreamIn } from './emitted-streams.ts'
 import { seenFault } from './faults.ts'
+import { outOfForce } from './inline-end.ts'
 import { beginAnew } from './joining.ts'
 import type { Copy, NameRows } from './name-rows.ts'
 import { type FaultRow, laterOf, markOf, type NameRow } from './projection-rows.ts'
@@ -75,7 +76,7 @@ async function setPaused(
   await host.kv.transact(async (tx) => {
     const row = await existing(rows, tx, name)
     if (row.isPaused !== isPaused) rows.write(tx, name, { ...row, isPaused })
-    if (isPaused) return
+    if (isPaused) return takeOutOfForce(host, rows, tx, row)
     for (const number of [row.serving, row.building]) {
       const copy = await rows.copyAt(tx, number)
       if (copy?.control.fault === undefined) continue
@@ -84,6 +85,14 @@ async function setPaused(
       rows.writeControl(tx, keys, { ...control, fault, revision: control.revision + 1 })
     }
   })
+}
+
+/** Appends go on without it. */
+async function takeOutOfForce(host: StoreHost, rows: NameRows, tx: Transaction, row: NameRow): Promise<void> {
+  const serving = await rows.copyAt(tx, row.serving)
+  if (!serving?.control.isInline) return
+  const control = await outOfForce(host, tx, serving.control)
+  rows.writeControl(tx, serving.keys, { ...control, revision: control.revision + 1 })
 }
 
 async function existing(rows: NameRows, tx: Transaction, name: string): Promise<NameRow> {
@@ -154,7 +163,7 @@ async function deleteProjection(
       tx.clear(copy.keys.lease)
       gone.push(copy.keys.copy)
     }
-    const serving = copies[0]?.control
+    const serving = copies[0] && (await outOfForce(host, tx, copies[0].control))
     const mark = serving === undefined ? row.mark : { ...markOf(serving), place: undefined }
     const isDeleting = withStreams || row.isDeleting
     rows.write(tx, name, { ...row, serving: undefined, building: undefined, isDeleting, mark, gone })

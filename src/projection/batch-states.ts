@@ -1,9 +1,11 @@
 import type { Transaction } from '../kv/contract.ts'
 import type { Projection } from '../store/contract-projections.ts'
 import type { EventShape } from '../store/event.ts'
+import { newJsonLook } from '../store/json.ts'
 import type { Keyspace } from '../store/keyspace.ts'
 import type { RowReader } from '../store/user-keys.ts'
 import type { CopyKeys } from './copy-keys.ts'
+import { roughSizeOf } from './rough-size.ts'
 import type { Remembered, StateMemory } from './state-memory.ts'
 import {
   decodeState,
@@ -21,7 +23,17 @@ interface Touched<S> {
   value: S
   /** Whether there is one, or only that of a partition without events. */
   exists: boolean
+  /** About how long it is, as far as that was looked at. */
+  size: number
+  /** How often it was put, and at which time it is looked at next. */
+  puts: number
+  nextLook: number
+  /** Whether what is stored gives it back with all its members, also those that are `undefined`. */
+  isWhole: boolean
 }
+
+/** A state is looked at when it is put for the 1st, 8th, 64th … time in a batch: that costs little, and none grows for long unseen. */
+const LOOKS_APART = 8
 
 /** What states are made with. */
 export interface StateScene<S> {
@@ -43,7 +55,6 @@ export class BatchStates<S> {
   readonly #rows: RowReader
   readonly #touched = new Map<string, Touched<S>>()
   #changes: Change<S>[] = []
-  /** Length of the encoded states that were touched, as they were before. */
   #size = 0
 
   constructor(scene: StateScene<S>, rows: RowReader) {
@@ -74,6 +85,8 @@ export class BatchStates<S> {
     const touched = this.#touched.get(partition)!
     touched.value = value
     touched.exists = true
+    touched.puts += 1
+    if (touched.puts === touched.nextLook) this.#look(touched)
   }
 
   /** Removes the state of a partition that was looked at. */
@@ -99,7 +112,9 @@ export class BatchStates<S> {
     const { definition } = this.#scene.projection
     this.#changes = []
     for (const [partition, touched] of this.#touched) {
-      const encoded = touched.exists ? encodeState(definition, touched.value) : undefined
+      const look = newJsonLook()
+      const encoded = touched.exists ? encodeState(definition, touched.value, look) : undefined
+      touched.isWhole = !look.leavesOut
       if (!isSameState(encoded, touched.before.encoded)) this.#changes.push({ partition, touched, encoded })
     }
   }
@@ -115,9 +130,10 @@ export class BatchStates<S> {
   remember(): void {
     const { memory } = this.#scene
     const changed = new Map(this.#changes.map(({ partition, encoded }) => [partition, encoded]))
-    for (const [partition, { before, value, exists }] of this.#touched) {
+    for (const [partition, { before, value, exists, isWhole }] of this.#touched) {
       const encoded = changed.has(partition) ? changed.get(partition) : before.encoded
-      memory.set(partition, { state: exists ? { value } : undefined, encoded })
+      // What a handler sees must not depend on what is remembered.
+      memory.set(partition, { state: exists && isWhole ? { value } : undefined, encoded })
     }
     memory.trim()
   }
@@ -144,9 +160,20 @@ export class BatchStates<S> {
             ? initialStateOf(definition, partition)
             : decodeState(definition, encoded),
       exists: encoded !== undefined,
+      size: encoded?.length ?? 0,
+      puts: 0,
+      nextLook: 1,
+      isWhole: true,
     }
-    this.#size += encoded?.length ?? 0
+    this.#size += touched.size
     this.#touched.set(partition, touched)
     return touched
+  }
+
+  #look(touched: Touched<S>): void {
+    const size = Math.max(touched.before.encoded?.length ?? 0, roughSizeOf(touched.value))
+    this.#size += size - touched.size
+    touched.size = size
+    touched.nextLook *= LOOKS_APART
   }
 }

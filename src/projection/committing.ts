@@ -90,15 +90,9 @@ async function commitWithin(
   batch: Batch,
 ): Promise<CommitOutcome> {
   const { rows } = scene
-  const name = await rows.read(tx, led.name)
-  const control = await rows.control(tx, led.keys)
-  const isBuilding = name?.building === led.keys.copy
-  if (name?.generation !== led.generation || !(isBuilding || name.serving === led.keys.copy)) {
-    return { kind: 'lost' }
-  }
-  if (control === undefined || control.term !== led.control.term) return { kind: 'lost' }
-  if (name.isPaused) return { kind: 'paused' }
-  if (control.revision !== led.control.revision) return { kind: 'stale' }
+  const standing = await standingIn(rows, tx, led)
+  if ('kind' in standing) return standing
+  const { name, control, isBuilding } = standing
   const rival = isBuilding ? await rivalOf(scene, tx, name, batch, control) : undefined
   const isSilent = isBuilding && rival?.isReached !== true
   const mark = rival?.isReached ? markBehind(rival.serving, control) : control.mark
@@ -107,6 +101,31 @@ async function commitWithin(
   const next = nextControl(control, batch, mark)
   rows.writeControl(tx, led.keys, next)
   return { kind: 'done', control: next, hasSwitched: rival?.isReached === true }
+}
+
+/** What the rows say to a leader that wants to commit. */
+export interface Standing {
+  readonly name: NameRow
+  readonly control: ControlRow
+  readonly isBuilding: boolean
+}
+
+/** Whether a leader still leads, its copy is not paused, and what it knows of it is so. @throws CorruptionError */
+export async function standingIn(
+  rows: NameRows,
+  tx: Transaction,
+  led: Led,
+): Promise<Standing | (CommitOutcome & { readonly kind: 'paused' | 'stale' | 'lost' })> {
+  const name = await rows.read(tx, led.name)
+  const control = await rows.control(tx, led.keys)
+  const isBuilding = name?.building === led.keys.copy
+  if (name?.generation !== led.generation || !(isBuilding || name.serving === led.keys.copy)) {
+    return { kind: 'lost' }
+  }
+  if (control === undefined || control.isInline || control.term !== led.control.term) return { kind: 'lost' }
+  if (name.isPaused) return { kind: 'paused' }
+  if (control.revision !== led.control.revision) return { kind: 'stale' }
+  return { name, control, isBuilding }
 }
 
 /** Where the copy is whose place this one is to take. If it is reached, the commit depends on that. @throws CorruptionError */
@@ -125,7 +144,10 @@ async function rivalOf(
   return { serving, isReached: await isReached(rows, tx, serving.control, batch, control) }
 }
 
-/** Whether the copy that serves has handled no more than the batch has, timers included. */
+/**
+ * Whether the copy that serves has handled no more than the batch has, timers included. One that is inline is ahead of every batch: see
+ * `comeToTheEnd`.
+ */
 async function isReached(
   rows: NameRows,
   reader: Reader,
@@ -133,7 +155,7 @@ async function isReached(
   { handling, position, fault }: Batch,
   control: ControlRow,
 ): Promise<boolean> {
-  if (fault !== undefined) return false
+  if (fault !== undefined || serving.isInline) return false
   if (handling?.hasTimers && serving.watermarkMs !== undefined) {
     const watermarkMs = handling.watermarkMs ?? control.watermarkMs
     if (watermarkMs === undefined || watermarkMs < serving.watermarkMs) return false
@@ -168,11 +190,14 @@ async function write(
   const loud = isSilent ? [] : await loudOf(tx, keys, handling.effects, mark)
   handling.states.write(tx)
   handling.repeatOn(tx)
-  if (loud.length > 0) await append(scene, tx, name, loud)
+  if (loud.length === 0) return
+  const session = new StoreSession(scene.host, tx, { memory: 'use-memory', keepsEvents: false })
+  await appendEffects(scene, session, name, loud)
+  await session.finish()
 }
 
 /** What was not emitted before. Read before timers that have run are no longer owed. */
-async function loudOf(
+export async function loudOf(
   tx: Transaction,
   keys: CopyKeys,
   effects: readonly Effect[],
@@ -188,14 +213,14 @@ async function loudOf(
   return loud
 }
 
-/** Appends what was emitted, neighbours to the same stream together. */
-async function append(
+/** Appends what was emitted, neighbours to the same stream together. @throws EffectFailure; what reading throws */
+export async function appendEffects(
   { host, rows }: CommitScene,
-  tx: Transaction,
+  session: StoreSession,
   name: string,
   effects: readonly Effect[],
 ): Promise<void> {
-  const session = new StoreSession(host, tx, { memory: 'use-memory', keepsEvents: false })
+  const { tx } = session
   const streams = new Set<string>()
   for (let at = 0; at < effects.length; ) {
     const effect = effects[at]!
@@ -235,7 +260,7 @@ function canJoin(events: readonly PreparedEvent[]): boolean {
 }
 
 /** Makes this copy the one that serves. */
-async function takePlace(
+export async function takePlace(
   { rows }: CommitScene,
   tx: Transaction,
   { name, keys }: Led,
@@ -253,7 +278,8 @@ async function takePlace(
   })
 }
 
-function nextControl(control: ControlRow, batch: Batch, mark: Mark | undefined): ControlRow {
+/** The control row behind a batch. */
+export function nextControl(control: ControlRow, batch: Batch, mark: Mark | undefined): ControlRow {
   const { handling, place, position, fault } = batch
   return {
     ...control,

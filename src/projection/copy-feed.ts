@@ -1,12 +1,17 @@
-import { PROJECTION_BATCH_BYTES, PROJECTION_BATCH_EVENTS } from '../limits.ts'
+import { PROJECTION_BATCH_BYTES, PROJECTION_BATCH_EVENTS, PROJECTION_BATCH_MS } from '../limits.ts'
+import type { Runtime } from '../runtime.ts'
 import type { AnyPlace } from '../store/broker.ts'
 import type { RecordedEvent } from '../store/event.ts'
 import { positionFoundAt, recordBytesOf } from '../store/stored-event.ts'
 import { Feed, type FeedScene } from '../subscription/feed.ts'
 import type { SourcePage } from '../subscription/source.ts'
 import { placeOf } from '../subscription/source.ts'
+import { waitFor } from './leasing.ts'
 import { laterOf } from './projection-rows.ts'
 import type { ProjectionSource } from './projection-source.ts'
+
+/** How long to wait for more when there is something to be handled, in milliseconds. */
+const GATHER_MS = 5
 
 /** Where a source was read to. */
 export interface Reached {
@@ -77,6 +82,27 @@ export class CopyFeed {
       this.#events.length < PROJECTION_BATCH_EVENTS &&
       this.#bytes < PROJECTION_BATCH_BYTES
     )
+  }
+
+  /** Reads on, if that can be done without waiting or nothing else is to be done. @throws what reading throws */
+  async gather(runtime: Runtime): Promise<void> {
+    const untilMs = runtime.monotonic() + PROJECTION_BATCH_MS
+    while (this.wantsMore || this.#isReady) {
+      if (!(await this.#hasPage(runtime))) return
+      await this.take()
+      // Where there is little of interest, what was looked at is worth a checkpoint now and then.
+      if (runtime.monotonic() > untilMs) return
+    }
+  }
+
+  /** Waits for a page; not for long if there is something to be handled. Returns whether there is one to be taken. */
+  async #hasPage(runtime: Runtime): Promise<boolean> {
+    if (this.#events.length === 0) await this.ready()
+    else if (!this.#isReady) {
+      const ready = this.ready().catch(() => {})
+      await waitFor(runtime, ready, GATHER_MS, this.#signal)
+    }
+    return this.#isReady && !(this.#hasFailed && this.#events.length > 0)
   }
 
   /** Resolves when there is a page to be taken. @throws what reading throws */

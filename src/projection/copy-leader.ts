@@ -1,10 +1,21 @@
-import { LimitExceededError, TransactionTooLargeError } from '../errors.ts'
+import {
+  LimitExceededError,
+  ProjectionNotCarriedError,
+  ProjectionRefusedError,
+  TransactionTooLargeError,
+} from '../errors.ts'
 import { BufferedRows, rowsOf } from '../kv/buffered-rows.ts'
-import { PROJECTION_BATCH_MS, PROJECTION_CHECKPOINT_MS, PROJECTION_RETRY_MS_MAX } from '../limits.ts'
+import {
+  INLINE_TAIL_EVENTS,
+  PROJECTION_BATCH_MS,
+  PROJECTION_CHECKPOINT_MS,
+  PROJECTION_RETRY_MS_MAX,
+} from '../limits.ts'
 import type { Projection, ProjectOptions } from '../store/contract-projections.ts'
 import type { EventShape, RecordedEvent } from '../store/event.ts'
 import type { FeedScene } from '../subscription/feed.ts'
 import { callBack } from './call-back.ts'
+import { comeIntoForce } from './coming-into-force.ts'
 import {
   type Batch,
   type CommitOutcome,
@@ -159,13 +170,19 @@ export class CopyLeader<S> {
     const { reached, events } = this.#feed
     if (events.length > 0 || this.#isTimerDue()) return true
     if (control.fault !== undefined) return true
-    if (this.#isBuilding && reached.isEnd && this.#triedAt !== reached.position) return true
+    if (this.#isAtEnd() && this.#triedAt !== reached.position) return true
     if (reached.place === control.place && reached.position <= control.position) return false
     const wanted = this.#scene.wanted()
     if (wanted !== undefined && wanted > control.position) return true
     const nowMs = this.#scene.host.runtime.monotonic()
     this.#flushAtMs ??= nowMs + PROJECTION_CHECKPOINT_MS
     return nowMs >= this.#flushAtMs
+  }
+
+  /** Whether it is at the end of its source, where something is to be done: taking the place of the one that serves, or coming into force. */
+  #isAtEnd(): boolean {
+    const isLeft = this.#feed.events.length > INLINE_TAIL_EVENTS || this.#careful > 0
+    return (this.#isBuilding || this.#scene.projection.isInline) && this.#feed.reached.isEnd && !isLeft
   }
 
   #isTimerDue(): boolean {
@@ -198,7 +215,8 @@ export class CopyLeader<S> {
 
   #restMs(): number {
     const { runtime } = this.#scene.host
-    let untilMs = this.#isBuilding ? LOOK_AGAIN_MS : PAUSE_LOOK_MS
+    const isOnItsWay = this.#isBuilding || this.#scene.projection.isInline
+    let untilMs = isOnItsWay ? LOOK_AGAIN_MS : PAUSE_LOOK_MS
     if (this.#flushAtMs !== undefined) untilMs = Math.min(untilMs, this.#flushAtMs - runtime.monotonic())
     if (this.#clockMs() !== undefined && this.#nextDueMs !== undefined)
       untilMs = Math.min(untilMs, this.#nextDueMs - runtime.now())
@@ -209,6 +227,7 @@ export class CopyLeader<S> {
   async #batch(): Promise<Verdict> {
     this.#isWoken = false
     this.#triedAt = this.#feed.reached.position
+    if (this.#isAtEnd() && (await this.#comeIntoForce())) return 'over'
     const steps = this.#careful > 0 ? 1 : Number.MAX_SAFE_INTEGER
     const events = this.#feed.events
     const clockMs = await this.#timersUntil()
@@ -224,6 +243,13 @@ export class CopyLeader<S> {
       }
     }
     return this.#commit(handling, events)
+  }
+
+  /** Tries to. Returns whether there is nothing more to do here. */
+  async #comeIntoForce(): Promise<boolean> {
+    const outcome = await comeIntoForce(this.#scene, this.#led)
+    if (outcome.kind === 'done') this.#moveOn(outcome.control, outcome.hasSwitched, true)
+    return outcome.kind !== 'not-yet'
   }
 
   /**
@@ -316,8 +342,14 @@ export class CopyLeader<S> {
   /** Finds out whether it is the fault of what was handled that a batch could not be committed. */
   async #judge(error: unknown, handling: Handling<S>): Promise<Verdict> {
     if (error instanceof EffectFailure) return this.#blame(error.cause, handling)
-    if (error instanceof LimitExceededError || error instanceof TransactionTooLargeError)
+    if (
+      error instanceof LimitExceededError ||
+      error instanceof TransactionTooLargeError ||
+      error instanceof ProjectionRefusedError ||
+      error instanceof ProjectionNotCarriedError
+    ) {
       return this.#blame(error, handling)
+    }
     handling.states.drop()
     throw error
   }
@@ -348,14 +380,14 @@ export class CopyLeader<S> {
     return 'over'
   }
 
-  #moveOn(control: ControlRow, hasSwitched: boolean): void {
+  #moveOn(control: ControlRow, hasSwitched: boolean, isAtEnd = false): void {
     this.#led = { ...this.#led, control }
     this.hasCommitted = true
     if (hasSwitched) this.#isBuilding = false
     const { options } = this.#scene
     const { version, position, handled } = control
     const { reached, events } = this.#feed
-    const isCaughtUp = reached.isEnd && events.length === 0
+    const isCaughtUp = isAtEnd || (reached.isEnd && events.length === 0)
     if (options.onProgress !== undefined)
       this.#tell(() => options.onProgress!({ version, position, handled, isCaughtUp }))
   }

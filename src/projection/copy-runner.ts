@@ -3,7 +3,16 @@ import { callBack } from './call-back.ts'
 import { clearGone } from './clearing.ts'
 import { CopyLeader, type LeaderScene } from './copy-leader.ts'
 import { retryDelayMs } from './faults.ts'
-import { giveBack, hasRole, type Lead, renewLease, untilLeading, waitFor } from './leasing.ts'
+import {
+  giveBack,
+  hasLeftovers,
+  hasRole,
+  type Lead,
+  renewLease,
+  untilLeading,
+  untilNotInline,
+  waitFor,
+} from './leasing.ts'
 
 /** Leads a copy, or stands by for whoever does, until the copy is gone or it is told to end. */
 export class CopyRunner<S> {
@@ -47,6 +56,7 @@ export class CopyRunner<S> {
     const { signal } = this.#ending
     while (!signal.aborted) {
       try {
+        await untilNotInline(this.#scene, signal, () => this.#clear())
         const lead = await untilLeading(this.#scene, signal)
         if (lead === undefined) return
         await this.#lead(lead)
@@ -85,7 +95,7 @@ export class CopyRunner<S> {
     signal.addEventListener('abort', onEnd, { once: true })
     const leader = new CopyLeader(this.#scene, lead, turn.signal)
     this.#leader = leader
-    if (lead.row.serving === this.#scene.keys.copy && lead.row.gone.length > 0) this.#clear()
+    if (hasLeftovers(lead.row, this.#scene.keys)) this.#clear()
     try {
       await leader.run()
       this.#problems = 0

@@ -1,13 +1,22 @@
-import { InvalidArgumentError } from '../errors.ts'
+import { InvalidArgumentError, LimitExceededError } from '../errors.ts'
 import { defineEvents } from '../events/define-events.ts'
-import { EVENT_TYPE_BYTES_MAX, PROJECTION_NAME_BYTES_MAX, STREAM_ID_BYTES_MAX } from '../limits.ts'
+import {
+  EVENT_TYPE_BYTES_MAX,
+  INLINE_SOURCE_BYTES_MAX,
+  PROJECTION_NAME_BYTES_MAX,
+  STREAM_ID_BYTES_MAX,
+} from '../limits.ts'
 import type { EventTypes } from '../store/contract-event-types.ts'
-import type { Projection, ProjectionDefinition } from '../store/contract-projections.ts'
+import type {
+  InlineProjectionDefinition,
+  Projection,
+  ProjectionDefinition,
+} from '../store/contract-projections.ts'
 import type { SourceName } from '../store/contract-query.ts'
 import type { EventShape } from '../store/event.ts'
 import { onlyNames } from '../store/known-names.ts'
-import { checkStreamId } from '../store/prepared-event.ts'
-import { checkName, describe } from '../store/text.ts'
+import { checkStreamId, checkWritableStreamId } from '../store/prepared-event.ts'
+import { checkName, describe, utf8Length } from '../store/text.ts'
 import { sourceOf } from '../subscription/source.ts'
 
 const checkNames = onlyNames(
@@ -23,6 +32,21 @@ const checkNames = onlyNames(
   'deleted',
   'timer',
   'clock',
+  'encode',
+  'decode',
+  'fromOlder',
+)
+
+const checkInlineNames = onlyNames(
+  'An inline projection',
+  'name',
+  'version',
+  'source',
+  'partitionBy',
+  'initialState',
+  'on',
+  'any',
+  'deleted',
   'encode',
   'decode',
   'fromOlder',
@@ -63,6 +87,56 @@ export function defineProjection<S>(
     | readonly [ProjectionDefinition<EventShape, S>]
 ): Projection<EventShape, S> {
   const [events, definition] = given.length === 1 ? [defineEvents<EventShape>(), given[0]] : given
+  checkNames(definition)
+  return projectionOf(events, definition, false)
+}
+
+/**
+ * Describes a projection that is part of every transaction which appends events of its source: see "Inline" in `docs/projections.md`.
+ *
+ * ```ts
+ * const emails = defineInlineProjection(userEvents, {
+ *   name: 'emails',
+ *   source: { kind: 'category', category: 'user' },
+ *   partitionBy: ({ data }) => data.email,
+ *   initialState: () => ({ isTaken: false }),
+ *   on: {
+ *     UserRegistered: (state) => {
+ *       if (state.isTaken) throw new Error('There is a user with this address')
+ *       return { isTaken: true }
+ *     },
+ *   },
+ * })
+ * ```
+ *
+ * @throws InvalidArgumentError, LimitExceededError
+ */
+export function defineInlineProjection<E extends EventShape, S>(
+  events: EventTypes<E>,
+  definition: InlineProjectionDefinition<E, S>,
+): Projection<E, S>
+export function defineInlineProjection<S>(
+  definition: InlineProjectionDefinition<EventShape, S>,
+): Projection<EventShape, S>
+export function defineInlineProjection<S>(
+  ...given:
+    | readonly [EventTypes<EventShape>, InlineProjectionDefinition<EventShape, S>]
+    | readonly [InlineProjectionDefinition<EventShape, S>]
+): Projection<EventShape, S> {
+  const [events, definition] = given.length === 1 ? [defineEvents<EventShape>(), given[0]] : given
+  checkInlineNames(definition)
+  return projectionOf(
+    events,
+    { ...definition, resolveLinks: false } as ProjectionDefinition<EventShape, S>,
+    true,
+  )
+}
+
+function projectionOf<S>(
+  events: EventTypes<EventShape>,
+  definition: ProjectionDefinition<EventShape, S>,
+  isInline: boolean,
+): Projection<EventShape, S> {
   if (typeof events?.upToDate !== 'function') {
     throw new InvalidArgumentError(`Events are made by defineEvents, not ${describe(events)}`, { events })
   }
@@ -71,12 +145,12 @@ export function defineProjection<S>(
   checkCases(definition, events)
   const copy = structuredClone(source)
   sourceOf(copy, { resolveLinks, system: false })
-  const form = formOf(definition, copy, resolveLinks)
-  return { name, version, source: copy, resolveLinks, events, form, definition }
+  if (isInline) checkInlineSource(copy)
+  const form = formOf(definition, copy, resolveLinks, isInline)
+  return { name, version, isInline, source: copy, resolveLinks, events, form, definition }
 }
 
 function checkDefinition<S>(definition: ProjectionDefinition<EventShape, S>): void {
-  checkNames(definition)
   const { name, version, source, resolveLinks, partitionBy, initialState, deleted, clock } = definition
   checkName(name, 'The name of a projection', PROJECTION_NAME_BYTES_MAX)
   if (version !== undefined && !(Number.isSafeInteger(version) && version >= 1)) {
@@ -121,6 +195,14 @@ function checkSource(source: unknown): asserts source is SourceName {
   }
 }
 
+function checkInlineSource(source: SourceName): void {
+  if (source.kind === 'stream') checkWritableStreamId(source.streamId)
+  const bytes = utf8Length(JSON.stringify(source))
+  if (bytes > INLINE_SOURCE_BYTES_MAX) {
+    throw new LimitExceededError('The source of an inline projection', INLINE_SOURCE_BYTES_MAX, bytes)
+  }
+}
+
 function checkDeleted({ kind }: SourceName, partitionBy: unknown): void {
   if (kind === 'type' || kind === 'query') {
     throw new InvalidArgumentError(`"deleted" is for sources that have streams, not for one by ${kind}`)
@@ -162,6 +244,7 @@ function formOf<S>(
   definition: ProjectionDefinition<EventShape, S>,
   source: SourceName,
   resolveLinks: boolean,
+  isInline: boolean,
 ): string {
   const { partitionBy, on = {}, clock = 'events' } = definition
   return JSON.stringify({
@@ -173,5 +256,6 @@ function formOf<S>(
       (name) => definition[name as (typeof FUNCTIONS)[number]] !== undefined,
     ),
     clock,
+    ...(isInline && { inline: true }),
   })
 }

@@ -7,6 +7,7 @@ import type { JsonObject, NewEvent, RecordedEvent } from '../store/event.ts'
 import {
   checkWritableStreamId,
   type LinkTarget,
+  lengthOf,
   type PreparedEvent,
   prepareEvents,
   prepareLink,
@@ -24,6 +25,30 @@ export interface Cause {
   readonly timer: (TimerPlace & { readonly scheduledAt: bigint }) | undefined
   readonly causationId: string | undefined
   readonly correlationId: string | undefined
+}
+
+/** An event as the cause of what its handlers do. Most do nothing that needs to know its id, so it is not decoded before. */
+export class EventCause implements Cause {
+  readonly step: number
+  readonly place: AnyPlace
+  readonly position: bigint
+  readonly timer = undefined
+  readonly #event: RecordedEvent
+
+  constructor(step: number, place: AnyPlace, position: bigint, event: RecordedEvent) {
+    this.step = step
+    this.place = place
+    this.position = position
+    this.#event = event
+  }
+
+  get causationId(): string {
+    return this.#event.id
+  }
+
+  get correlationId(): string {
+    return correlationFrom(this.#event)
+  }
 }
 
 /** Something that is to be appended. */
@@ -62,6 +87,16 @@ export function emitted(
       codecs,
     ),
   }
+}
+
+/** About how much an effect writes. */
+export function roughSizeOfEffect({ streamId, what }: Effect): number {
+  if (!Array.isArray(what)) return streamId.length
+  return (what as readonly PreparedEvent[]).reduce(
+    (size, { type, data, metadata, link }) =>
+      size + type.length + lengthOf(data) + lengthOf(metadata) + (link?.streamId.length ?? 0),
+    streamId.length,
+  )
 }
 
 /** An event that says what caused it, unless it does so itself. */

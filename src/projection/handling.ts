@@ -1,7 +1,6 @@
 import { InvalidArgumentError } from '../errors.ts'
 import type { BufferedRows } from '../kv/buffered-rows.ts'
 import type { Transaction } from '../kv/contract.ts'
-import { timeOfStamp } from '../kv/stamp.ts'
 import {
   PARTITION_BYTES_MAX,
   PROJECTION_BATCH_EVENTS,
@@ -11,23 +10,29 @@ import {
 } from '../limits.ts'
 import type { Runtime } from '../runtime.ts'
 import type { AnyPlace } from '../store/broker.ts'
-import type { EmittedEvents, ProjectedEvent, ProjectionHandler } from '../store/contract-projections.ts'
+import type {
+  DeletedStream,
+  EmittedEvents,
+  ProjectedEvent,
+  ProjectionHandler,
+} from '../store/contract-projections.ts'
 import type { JsonObject, NewEvent, RecordedEvent } from '../store/event.ts'
 import { DELETED, TOMBSTONED } from '../store/life.ts'
 import { SYSTEM_PREFIX } from '../store/prepared-event.ts'
 import {
+  appendedCopyOf,
   freshCopyOf,
   isSystemEvent,
   linkTargetOf,
   positionFoundAt,
   stampOfEvent,
-  timeMsOf,
 } from '../store/stored-event.ts'
 import { checkName } from '../store/text.ts'
 import { userKeyWriter } from '../store/user-keys.ts'
 import { TurnTaker } from '../subscription/turn-taker.ts'
 import { BatchStates, type StateScene } from './batch-states.ts'
-import { type Cause, correlationFrom, type Effect, emitted, linked } from './effects.ts'
+import { type Cause, type Effect, EventCause, emitted, linked, roughSizeOfEffect } from './effects.ts'
+import { timeMsIn } from './event-time.ts'
 import { laterOf } from './projection-rows.ts'
 import { type Step, StepContext, type StepWork } from './step-context.ts'
 import { RowsFailure } from './store-failures.ts'
@@ -69,8 +74,8 @@ export interface Failure {
 export interface HandlingLimits {
   /** Events and timers, at most. */
   readonly steps: number
-  /** Whether it goes on however much there is, as nothing of it is to be committed. */
-  readonly isEndless?: boolean
+  /** Asked before each event and timer, in place of all other limits, if nothing of it is to be committed: whether to go on. May throw. */
+  readonly goesOn?: (() => boolean) | undefined
   /** Until when timers are due that no event makes due, in milliseconds since 1970. */
   readonly clockMs: number | undefined
 }
@@ -89,6 +94,7 @@ export class Handling<S> {
   readonly #startedAtMs: number
   readonly states: BatchStates<S>
   readonly effects: Effect[] = []
+  #effectsSize = 0
   /** Work on rows that a handler has begun and does not know of. */
   #pending: Promise<unknown>[] = []
   #forgets = false
@@ -132,11 +138,9 @@ export class Handling<S> {
   async run(events: readonly RecordedEvent[], limits: HandlingLimits): Promise<void> {
     if (this.hasTimers && !(await this.#runTimers(this.watermarkMs, limits, undefined))) return
     for (const event of events) {
-      const timeMs = this.hasTimers ? timeIn(event) : undefined
-      // Whatever is before the event has been looked at: whoever runs its timers has come that far.
-      if (timeMs !== undefined) this.position = laterOf(positionFoundAt(event) - 1n, this.position)
-      if (timeMs !== undefined && !(await this.#runTimers(timeMs, limits, event))) return
       if (this.#isFull(limits)) return
+      const timeMs = this.hasTimers ? timeMsIn(event) : undefined
+      if (timeMs !== undefined && !(await this.#runTimersBefore(event, timeMs, limits))) return
       if (!(await this.#runEvent(event))) return
       if (timeMs !== undefined) this.watermarkMs = Math.max(this.watermarkMs ?? timeMs, timeMs)
       this.taken += 1
@@ -161,16 +165,27 @@ export class Handling<S> {
   }
 
   /** Whether the batch must end here. Says so. */
-  #isFull({ steps, isEndless = false }: HandlingLimits): boolean {
-    if (isEndless) return false
-    const { rows, runtime } = this.#scene
-    const isFull =
-      this.steps >= Math.min(steps, PROJECTION_BATCH_EVENTS) ||
-      this.states.count + rows.size + this.effects.length > PROJECTION_BATCH_ROWS ||
-      this.states.size + rows.bytes > PROJECTION_WRITTEN_BYTES ||
-      (this.steps > 0 && runtime.monotonic() - this.#startedAtMs > PROJECTION_BATCH_MS)
+  #isFull({ steps, goesOn }: HandlingLimits): boolean {
+    const isFull = goesOn === undefined ? this.#isLarge(steps) : !goesOn()
     if (isFull) this.isCut = true
     return isFull
+  }
+
+  #isLarge(steps: number): boolean {
+    const { rows, runtime } = this.#scene
+    return (
+      this.steps >= Math.min(steps, PROJECTION_BATCH_EVENTS) ||
+      this.states.count + rows.size + this.effects.length > PROJECTION_BATCH_ROWS ||
+      this.states.size + rows.bytes + this.#effectsSize > PROJECTION_WRITTEN_BYTES ||
+      (this.steps > 0 && runtime.monotonic() - this.#startedAtMs > PROJECTION_BATCH_MS)
+    )
+  }
+
+  /** Runs the timers that an event makes due. Returns whether to go on. */
+  async #runTimersBefore(event: RecordedEvent, timeMs: number, limits: HandlingLimits): Promise<boolean> {
+    // Whatever is before the event has been looked at: whoever runs its timers has come that far.
+    this.position = laterOf(positionFoundAt(event) - 1n, this.position)
+    return (await this.#runTimers(timeMs, limits, event)) && !this.#isFull(limits)
   }
 
   /** Runs the timers that are due by a time, one after the other. Returns whether to go on. */
@@ -212,6 +227,7 @@ export class Handling<S> {
       return this.#fail({ event, timer, partition, error })
     }
     this.steps += 1
+    if (this.#turns.isDue) await this.#turns.take()
     return true
   }
 
@@ -240,8 +256,9 @@ export class Handling<S> {
     if (isSystemEvent(event)) return this.#handleDeletion(event)
     // A link that was not resolved is no event of anybody's.
     if (linkTargetOf(event) !== undefined) return false
-    const { events, definition } = this.#scene.projection
-    const upToDate = events.upToDate(freshCopyOf(event))
+    const { events, definition, isInline } = this.#scene.projection
+    // Inline projections see the same of an event before it is recorded and afterwards.
+    const upToDate = events.upToDate(isInline ? appendedCopyOf(event) : freshCopyOf(event))
     let wasHandled = false
     for (const one of upToDate instanceof Promise ? await upToDate : upToDate) {
       const handler = caseOf(definition.on, one.type) ?? definition.any
@@ -258,7 +275,7 @@ export class Handling<S> {
 
   /** A deletion is an event of the stream's system stream. */
   async #handleDeletion(event: RecordedEvent): Promise<boolean> {
-    const { definition } = this.#scene.projection
+    const { definition, isInline } = this.#scene.projection
     const { type } = event
     if (definition.deleted === undefined || (type !== DELETED && type !== TOMBSTONED)) return false
     const streamId = event.streamId.slice(SYSTEM_PREFIX.length)
@@ -267,9 +284,9 @@ export class Handling<S> {
       streamId,
       version: typeof version === 'number' ? version : 0,
       isTombstone: type === TOMBSTONED,
-      position: event.position,
+      ...(!isInline && { position: event.position }),
       time: event.time,
-    }
+    } as DeletedStream
     const partition = definition.partitionBy === 'stream' ? streamId : ''
     this.#partition = partition
     await this.#call(definition.deleted, deletion, this.#stepOf(event, partition))
@@ -286,18 +303,7 @@ export class Handling<S> {
   }
 
   #stepOf(event: RecordedEvent, partition: string): Step {
-    const cause: Cause = {
-      step: this.steps,
-      place: this.#scene.placeOf(event),
-      position: positionFoundAt(event),
-      timer: undefined,
-      get causationId() {
-        return event.id
-      },
-      get correlationId() {
-        return correlationFrom(event)
-      },
-    }
+    const cause = new EventCause(this.steps, this.#scene.placeOf(event), this.#positionOf(event), event)
     return { partition, cause, event, timer: undefined }
   }
 
@@ -321,23 +327,29 @@ export class Handling<S> {
 
   #moveTo(event: RecordedEvent): void {
     this.place = this.#scene.placeOf(event)
-    this.eventPosition = positionFoundAt(event)
+    this.eventPosition = this.#positionOf(event)
     if (this.eventPosition > this.position) this.position = this.eventPosition
   }
 
+  /** One that is just being appended is behind everything that has a position. */
+  #positionOf(event: RecordedEvent): bigint {
+    return stampOfEvent(event) === undefined ? this.position : positionFoundAt(event)
+  }
+
   #makeWork(): StepWork {
-    const { rows, keys, keyspace, onStop, onEmit } = this.#scene
+    const { rows, keys, keyspace, onStop, onEmit, projection } = this.#scene
     return {
+      hasPositions: !projection.isInline,
       kv: userKeyWriter(rows, keys.model),
       hasTimers: this.hasTimers,
       emit: ({ cause }, streamId, events) => {
         const effect = emitted(cause, streamId, events, keyspace.codecs)
-        if (onEmit === undefined) this.effects.push(effect)
+        if (onEmit === undefined) this.#keep(effect)
         else onEmit({ streamId, events: Array.isArray(events) ? events : [events as NewEvent] })
       },
       link: ({ cause, event }, streamId, target) => {
         const effect = linked(cause, streamId, target, event)
-        if (onEmit === undefined) this.effects.push(effect)
+        if (onEmit === undefined) this.#keep(effect)
         else onEmit({ streamId, link: { streamId: target.streamId, version: target.version } })
       },
       schedule: ({ cause }, place) => {
@@ -355,6 +367,11 @@ export class Handling<S> {
     }
   }
 
+  #keep(effect: Effect): void {
+    this.effects.push(effect)
+    this.#effectsSize += roughSizeOfEffect(effect)
+  }
+
   /** One after the other, as each looks at what was there before. */
   #later(work: () => Promise<void>): void {
     const last = this.#pending.at(-1)
@@ -369,10 +386,4 @@ function caseOf<Handler>(
   type: string,
 ): Handler | undefined {
   return cases !== undefined && Object.hasOwn(cases, type) ? cases[type] : undefined
-}
-
-/** When an event happened, but not later than it was recorded. */
-function timeIn(event: RecordedEvent): number {
-  const recordedMs = timeOfStamp(stampOfEvent(event)!)
-  return Math.min(timeMsOf(event) ?? recordedMs, recordedMs)
 }

@@ -1,15 +1,19 @@
 import {
+  LimitExceededError,
   ProjectionBuildingError,
   ProjectionChangedError,
   ProjectionNotFoundError,
   ProjectionSupersededError,
 } from '../errors.ts'
 import type { Transaction } from '../kv/contract.ts'
+import { INLINE_PROJECTIONS_MAX } from '../limits.ts'
 import type { Projection, RestartOptions } from '../store/contract-projections.ts'
 import type { EventShape } from '../store/event.ts'
 import type { StoreHost } from '../store/host.ts'
 import { quietViewOf } from '../store/reading.ts'
+import { readSettings } from '../store/settings.ts'
 import { checkStart, groupStartOf } from '../subscription/starting.ts'
+import { outOfForce } from './inline-end.ts'
 import { type Copy, type NameRows, UNKNOWN } from './name-rows.ts'
 import { oweTimers } from './owed-timers.ts'
 import { type ControlRow, type Mark, markFor, markOf, type NameRow } from './projection-rows.ts'
@@ -35,6 +39,7 @@ export async function join<S>(
     const { name, version } = projection
     const row = (await rows.read(tx, name)) ?? UNKNOWN
     if (row.isDeleting) throw new ProjectionNotFoundError(name, true)
+    if (projection.isInline) await assertRoom(host, tx, name)
     const serving = await rows.copyAt(tx, row.serving)
     const building = await rows.copyAt(tx, row.building)
     if (serving === undefined) {
@@ -59,14 +64,30 @@ export async function join<S>(
       return generation
     }
     const taken = [serving, building].find((copy) => copy?.control.version === version)
-    if (taken !== undefined) assertSameForm(projection, taken.control)
+    if (taken !== undefined) takePart(rows, tx, projection, taken)
     else await build(rows, tx, row, projection, serving, building)
     return row.generation
   })
 }
 
-function assertSameForm({ name, form }: Made, { form: stored, version }: ControlRow): void {
-  if (stored !== form) throw new ProjectionChangedError(name, version, stored, form)
+/** The format row has to hold them all. */
+async function assertRoom({ keys }: StoreHost, tx: Transaction, name: string): Promise<void> {
+  const { inline } = await readSettings(tx.snapshot, keys)
+  const others = inline.filter((entry) => entry.name !== name).length
+  if (others < INLINE_PROJECTIONS_MAX) return
+  throw new LimitExceededError('A store', INLINE_PROJECTIONS_MAX, others + 1, 'inline projections')
+}
+
+/** Whoever waits until an inline projection is in force wants to know what happens now, not what it stopped at before. */
+function takePart(
+  rows: NameRows,
+  tx: Transaction,
+  { name, form, isInline }: Made & { readonly isInline: boolean },
+  { keys, control }: Copy,
+): void {
+  if (control.form !== form) throw new ProjectionChangedError(name, control.version, control.form, form)
+  if (!isInline || control.fault === undefined) return
+  rows.writeControl(tx, keys, { ...control, fault: undefined, revision: control.revision + 1 })
 }
 
 /** Begins to build a newer version. @throws ProjectionSupersededError */
@@ -131,9 +152,9 @@ export async function beginAnew(
     const serving = await rows.copyAt(tx, row?.serving)
     if (row === undefined || serving === undefined) throw new ProjectionNotFoundError(name)
     const building = await rows.copyAt(tx, row.building)
-    const { control } = serving
     if (building !== undefined)
-      throw new ProjectionBuildingError(name, building.control.version, control.version)
+      throw new ProjectionBuildingError(name, building.control.version, serving.control.version)
+    const control = isBeside ? serving.control : await outOfForce(host, tx, serving.control)
     const mark = isBeside ? undefined : markFor(markOf(control), control, control)
     const fresh = newControl(control, control.isStream, mark)
     const copy = await rows.addCopy(tx, { ...fresh, ...(await startingAt(host, tx, control, from)) })

@@ -6,6 +6,9 @@ import type { NameRows } from './name-rows.ts'
 import type { ControlRow, LeaseRow, NameRow } from './projection-rows.ts'
 import { lookAndWatch } from './row-watch.ts'
 
+/** How often somebody who carries an inline projection looks whether it still is one, in milliseconds. */
+const INLINE_LOOK_MS = 60_000
+
 /** What leasing takes. */
 export interface LeaseScene {
   readonly host: StoreHost
@@ -46,10 +49,44 @@ export async function untilLeading(scene: LeaseScene, signal: AbortSignal): Prom
       // One that has its own lease has lost its way, and nobody else leads.
       if (seen.lease?.leader === scene.self || patience.isOver(seen.lease)) {
         const lead = await takeOver(scene, seen.lease)
-        if (lead !== undefined) return lead === 'gone' ? undefined : lead
+        if (lead === 'gone') return undefined
+        if (lead === 'inline') await untilNotInline(scene, signal)
+        else if (lead !== undefined) return lead
         continue
       }
       await waitFor(host.runtime, changed, scene.leaseMs / 3, signal)
+    } finally {
+      cancel()
+    }
+  }
+}
+
+/** Whether rows of other copies are to be cleared away by whoever is in charge of this one. */
+export function hasLeftovers({ serving, gone }: NameRow, { copy }: CopyKeys): boolean {
+  return serving === copy && gone.length > 0
+}
+
+/**
+ * Waits while a copy is in force as an inline projection: then there is nothing to lead, but leftovers may have to be cleared away.
+ * @throws ClosedError, the signal's reason
+ */
+export async function untilNotInline(
+  scene: LeaseScene,
+  signal: AbortSignal,
+  clear: () => void = () => {},
+): Promise<void> {
+  const { host, reading, rows, keys, name, generation } = scene
+  for (;;) {
+    signal.throwIfAborted()
+    const { seen, changed, cancel } = await lookAndWatch(
+      reading,
+      [keys.control, rows.keyOf(name)],
+      async ({ tx }) => ({ row: await rows.read(tx, name), control: await rows.control(tx, keys) }),
+    )
+    try {
+      if (!hasRole(seen.row, generation, keys) || !seen.control?.isInline) return
+      if (hasLeftovers(seen.row, keys)) clear()
+      await waitFor(host.runtime, changed, INLINE_LOOK_MS, signal)
     } finally {
       cancel()
     }
@@ -60,12 +97,13 @@ export async function untilLeading(scene: LeaseScene, signal: AbortSignal): Prom
 async function takeOver(
   scene: LeaseScene,
   expected: LeaseRow | undefined,
-): Promise<Lead | 'gone' | undefined> {
+): Promise<Lead | 'gone' | 'inline' | undefined> {
   const { host, rows, keys, name, generation, self, leaseMs } = scene
   return host.kv.transact(async (tx) => {
     const row = await rows.read(tx, name)
     const known = await rows.control(tx, keys)
     if (!hasRole(row, generation, keys) || known === undefined) return 'gone'
+    if (known.isInline) return 'inline'
     const lease = await rows.lease(tx, keys)
     const isSame = lease?.term === expected?.term && lease?.renewedMs === expected?.renewedMs
     if (!isSame && lease?.leader !== undefined && lease.leader !== self) return undefined

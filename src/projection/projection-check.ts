@@ -1,6 +1,7 @@
 import type { ReadTransaction } from '../kv/contract.ts'
 import type { Row } from '../kv/rows.ts'
 import type { CheckRun } from '../store/check-run.ts'
+import { readSettings } from '../store/settings.ts'
 import { decodeNumber } from '../store/small-values.ts'
 import { numberOf } from '../store/stream-rows.ts'
 import { userKeyReader } from '../store/user-keys.ts'
@@ -22,6 +23,15 @@ export async function checkProjections(run: CheckRun, rows: NameRows): Promise<v
   )
   await run.eachRow(keys.projections.everything(), (tx, row) => checkName(run, rows, tx, row))
   await run.eachRow(keys.copies.everything(), (tx, row) => checkCopyRow(run, rows, tx, row))
+  await run.eachRow({ begin: keys.format, end: Uint8Array.of(...keys.format, 0) }, async (tx) => {
+    for (const { name } of (await readSettings(tx, keys)).inline) {
+      if ((await rows.read(tx, name)) !== undefined) continue
+      run.problem(
+        'projection-force-wrong',
+        `The store says that ${JSON.stringify(name)} is in force, which is no projection`,
+      )
+    }
+  })
   await run.eachRow(keys.emittedStreams.everything(), (tx, row) => checkEmitted(run, tx, row))
 }
 
@@ -33,6 +43,7 @@ async function checkName(
 ): Promise<void> {
   const row = rows.decode(key, value)
   const [name] = run.keys.projections.unpack(key)
+  await checkForce(run, rows, tx, row, name as string)
   const last = await tx.get(run.keys.copyNumber)
   for (const number of [row.serving, row.building]) {
     if (number === undefined) continue
@@ -48,6 +59,25 @@ async function checkName(
       run.problem('projection-number-wrong', `The copy ${number} of a projection is newer than the last one`)
     }
   }
+}
+
+/** Whether the format row and the control row agree on whether a projection is in force. */
+async function checkForce(
+  run: CheckRun,
+  rows: NameRows,
+  tx: ReadTransaction,
+  row: NameRow,
+  name: string,
+): Promise<void> {
+  const { inline } = await readSettings(tx, run.keys)
+  const entry = inline.find((one) => one.name === name)
+  const serving = await rows.copyAt(tx, row.serving)
+  const copy = serving?.control.isInline ? row.serving : undefined
+  if (entry?.copy === copy && (entry === undefined || entry.generation === row.generation)) return
+  run.problem(
+    'projection-force-wrong',
+    `The store says that of the projection ${JSON.stringify(name)} copy ${entry?.copy ?? 'none'} is in force, and its rows say ${copy ?? 'none'}`,
+  )
 }
 
 /** A row of a copy. Rows of copies that are to be cleared are of no interest. */

@@ -57,6 +57,8 @@ export interface ControlRow {
   readonly resolveLinks: boolean
   /** Whether places are versions; else they are positions. */
   readonly isStream: boolean
+  /** Whether it is in force as an inline projection. Its checkpoint is where it came into force, and the end of the log is where it is. */
+  readonly isInline?: boolean
   readonly place: AnyPlace
   readonly position: bigint
   /** Position of the last event of the source that it has looked at. */
@@ -165,8 +167,10 @@ export function laterOf(a: bigint, b: bigint): bigint {
 /** The mark that a copy leaves behind: what it has emitted, and what was before. */
 export function markOf({ mark, place, position, watermarkMs }: ControlRow): Mark {
   const furthest = <T extends AnyPlace>(a: T, b: T | undefined): T => (b !== undefined && b > a ? b : a)
+  // What has emitted only up to a position is before the place of a copy that is not as far.
+  const isBehind = mark !== undefined && mark.place === undefined && mark.position > position
   return {
-    place: mark?.place === undefined ? place : furthest(place, mark.place),
+    place: isBehind ? undefined : mark?.place === undefined ? place : furthest(place, mark.place),
     position: furthest(position, mark?.position),
     watermarkMs:
       watermarkMs === undefined ? mark?.watermarkMs : Math.max(watermarkMs, mark?.watermarkMs ?? watermarkMs),

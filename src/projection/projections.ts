@@ -11,6 +11,12 @@ import type {
   RunningProjection,
   RunOnceOptions,
 } from '../store/contract-projections.ts'
+import type {
+  ProjectIntoOptions,
+  ProjectionSink,
+  RunningSinkProjection,
+  SinkProjection,
+} from '../store/contract-sinks.ts'
 import type { EventShape } from '../store/event.ts'
 import { onlyNames } from '../store/known-names.ts'
 import type { MakeProjections, ProjectionHost, ProjectionScene } from '../store/projection-scene.ts'
@@ -20,13 +26,16 @@ import { checkName, describe } from '../store/text.ts'
 import { feedsOf } from '../subscription/broker.ts'
 import { checkWhole } from '../subscription/subscribe-options.ts'
 import { administration } from './administration.ts'
+import { inlineCarrier } from './inline-work.ts'
 import { join } from './joining.ts'
 import { NameRows } from './name-rows.ts'
 import { checkProjections } from './projection-check.ts'
 import { ProjectionRunner } from './projection-runner.ts'
 import { projectionReader } from './reader.ts'
 import { runOnce } from './run-once.ts'
+import { SinkProjections } from './sink-projections.ts'
 import { listProjections, readStatus } from './status.ts'
+import { untilInForce } from './until-in-force.ts'
 import { PositionWaiters, waitForPosition } from './waiting.ts'
 
 const checkProjectNames = onlyNames(
@@ -47,13 +56,23 @@ class StoreProjections implements ProjectionHost {
   readonly #rows: NameRows
   readonly #waiters: PositionWaiters
   readonly #runners = new Set<Pick<ProjectionRunner<unknown>, 'name' | 'wake' | 'end' | 'ended'>>()
+  /** What stops carrying inline projections. */
+  readonly #carried = new Set<() => void>()
   readonly #closing = new AbortController()
+  readonly #sinks: SinkProjections
 
   constructor(scene: ProjectionScene) {
     this.#scene = scene
     this.#rows = new NameRows(scene.host.keys)
     this.#waiters = new PositionWaiters((name) => {
       for (const runner of this.#runners) if (runner.name === name) runner.wake()
+    })
+    const closed = this.#closing.signal
+    this.#sinks = new SinkProjections({
+      ...scene,
+      rows: this.#rows,
+      closed,
+      assertOpen: () => this.#assertOpen(),
     })
   }
 
@@ -68,12 +87,53 @@ class StoreProjections implements ProjectionHost {
     const { host, reading, broker } = this.#scene
     const generation = await join({ host, rows: this.#rows }, projection)
     this.#assertOpen()
+    const stopCarrying = projection.isInline ? this.#carry(projection, generation) : undefined
     const wanted = (name: string): bigint | undefined => this.#waiters.wanted(name)
     const scene = { host, reading, rows: this.#rows, feeds: feedsOf(broker), wanted }
     const runner = new ProjectionRunner(scene, projection, options, generation)
     this.#runners.add(runner)
-    void runner.ended.then(() => this.#runners.delete(runner))
+    void runner.ended.then(({ reason }) => {
+      this.#runners.delete(runner)
+      // Appends that wait when the store is closed are still made.
+      if (reason !== 'store-closed') stopCarrying?.()
+    })
+    if (projection.isInline) await this.#untilInForce(runner, projection, options.signal)
     return this.#running(runner, projection)
+  }
+
+  #carry<S>(projection: Projection<EventShape, S>, generation: number): () => void {
+    const { host } = this.#scene
+    const stop = host.inline.carry(inlineCarrier({ host, rows: this.#rows }, projection, generation))
+    this.#carried.add(stop)
+    return () => {
+      stop()
+      this.#carried.delete(stop)
+    }
+  }
+
+  async #untilInForce<S>(
+    runner: ProjectionRunner<S>,
+    projection: Projection<EventShape, S>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { host, reading } = this.#scene
+    try {
+      await untilInForce({ host, reading, rows: this.#rows }, projection, runner.ended)
+      signal?.throwIfAborted()
+    } catch (error) {
+      runner.end('closed')
+      await runner.ended
+      throw error
+    }
+  }
+
+  async projectInto<E extends EventShape, Tx>(
+    sink: ProjectionSink<Tx>,
+    projection: SinkProjection<E, Tx>,
+    options: ProjectIntoOptions,
+  ): Promise<RunningSinkProjection> {
+    this.#assertOpen()
+    return this.#sinks.projectInto(sink, projection, options)
   }
 
   projection<E extends EventShape, S>(given: Projection<E, S> | string): ProjectionHandle<S> {
@@ -104,11 +164,17 @@ class StoreProjections implements ProjectionHost {
     return checkProjections(run, this.#rows)
   }
 
+  release(): void {
+    for (const stop of this.#carried) stop()
+  }
+
   close(): Promise<void> | undefined {
     this.#closing.abort(new ClosedError('event store'))
     const runners = [...this.#runners]
     for (const runner of runners) runner.end('store-closed')
-    return runners.length === 0 ? undefined : Promise.all(runners.map(({ ended }) => ended)).then(() => {})
+    const sinks = this.#sinks.close()
+    if (runners.length === 0) return sinks
+    return Promise.all([...runners.map(({ ended }) => ended), sinks]).then(() => {})
   }
 
   #running<S>(runner: ProjectionRunner<S>, projection: Projection<EventShape, S>): RunningProjection<S> {

@@ -6,6 +6,7 @@ import {
   ProjectionSwitchedError,
 } from '../errors.ts'
 import type { KeyRange } from '../kv/rows.ts'
+import { positionOf } from '../kv/stamp.ts'
 import { READ_PAGE_EVENTS } from '../limits.ts'
 import type {
   LoadedPartition,
@@ -83,7 +84,8 @@ async function loadIn<S>(scene: ReaderScene<S>, view: View, partition: string): 
   const serving = await servingIn(scene, view)
   const place = { keyspace: scene.rows.keyspace, keys: serving.keys }
   const encoded = await readState(view.tx, place, partition)
-  const { version, position } = serving.control
+  const { version, position: checkpoint, isInline } = serving.control
+  const position = isInline ? positionOf(await view.tx.readHorizon()) : checkpoint
   return {
     ...stateOf(scene, serving, partition, encoded),
     version,

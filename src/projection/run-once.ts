@@ -181,14 +181,14 @@ class OnceRun<S> {
   }
 
   async #handle(handling: Handling<S>, events: readonly RecordedEvent[], clockMs?: number): Promise<void> {
-    for (const event of events) {
-      await handling.run([event], { steps: Number.POSITIVE_INFINITY, isEndless: true, clockMs: undefined })
-      if (handling.failure !== undefined) throw handling.failure.error
-      if (this.#isStopped) return
-    }
-    if (clockMs === undefined) return
-    await handling.run([], { steps: Number.POSITIVE_INFINITY, isEndless: true, clockMs })
+    await handling.run(events, { steps: Number.POSITIVE_INFINITY, goesOn: this.#goesOn, clockMs })
     if (handling.failure !== undefined) throw handling.failure.error
+  }
+
+  /** @throws the signal's reason */
+  readonly #goesOn = (): boolean => {
+    this.#options.signal?.throwIfAborted()
+    return !this.#isStopped
   }
 
   #moveTo(handling: Handling<S>, place: AnyPlace): void {

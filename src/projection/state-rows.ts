@@ -4,7 +4,7 @@ import type { Row } from '../kv/rows.ts'
 import { CHUNK_BYTES, PARTITION_STATE_BYTES_MAX } from '../limits.ts'
 import type { ProjectionDefinition } from '../store/contract-projections.ts'
 import type { EventShape, JsonValue } from '../store/event.ts'
-import { encodeJson, keptByJson } from '../store/json.ts'
+import { encodeJson, type JsonLook, keptByJson, newJsonLook } from '../store/json.ts'
 import type { Keyspace } from '../store/keyspace.ts'
 import { decodeJson, sealed, unsealed } from '../store/small-values.ts'
 import { utf8Length } from '../store/text.ts'
@@ -25,9 +25,16 @@ const HEADER_BYTES = 5
 
 type Coding<S> = Pick<ProjectionDefinition<EventShape, S>, 'encode' | 'decode'>
 
-/** Encodes a state. @throws UnserializableError for one that JSON would change, without an `encode` of its own; LimitExceededError */
-export function encodeState<S>({ encode }: Coding<S>, state: S): EncodedState {
-  const made = encode === undefined ? keptByJson(state, 'state', REMEDY, new Set()) : encode(state)
+/**
+ * Encodes a state. `look` is told what JSON leaves out. @throws UnserializableError for one that JSON would change, without an `encode` of its
+ * own; LimitExceededError
+ */
+export function encodeState<S>(
+  { encode }: Coding<S>,
+  state: S,
+  look: JsonLook = newJsonLook(),
+): EncodedState {
+  const made = encode === undefined ? keptByJson(state, 'state', REMEDY, look) : encode(state)
   const encoded = made instanceof Uint8Array ? new Uint8Array(made) : encodeJson(made, 'state')
   if (encoded.length * 3 > PARTITION_STATE_BYTES_MAX) {
     const bytes = typeof encoded === 'string' ? utf8Length(encoded) : encoded.length

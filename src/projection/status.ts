@@ -1,5 +1,7 @@
 import { IndexMissingError, ProjectionNotFoundError, StreamTombstonedError } from '../errors.ts'
+import { positionOf } from '../kv/stamp.ts'
 import { LAG_EVENTS_MAX, READ_PAGE_EVENTS } from '../limits.ts'
+import type { AnyPlace } from '../store/broker.ts'
 import type {
   CopyStatus,
   ProjectionEntry,
@@ -9,6 +11,7 @@ import type {
 import type { StoreHost } from '../store/host.ts'
 import type { Reading } from '../store/reading.ts'
 import { sourceOf } from '../subscription/source.ts'
+import { versionUpTo } from '../subscription/starting.ts'
 import { seenFault } from './faults.ts'
 import { isLongOver } from './leasing.ts'
 import type { Copy, NameRows } from './name-rows.ts'
@@ -39,9 +42,12 @@ export async function readStatus(
       const copy = await rows.copyAt(tx, number)
       copies.push(copy && { ...copy, lease: await rows.lease(tx, copy.keys) })
     }
-    return { row, serving: copies[0], building: copies[1] }
+    return { row, serving: copies[0], building: copies[1], horizon: positionOf(await tx.readHorizon()) }
   })
-  const { row, serving, building } = seen
+  const { row, building, horizon } = seen
+  const serving = seen.serving?.control.isInline
+    ? { ...seen.serving, control: { ...seen.serving.control, position: horizon } }
+    : seen.serving
   if (row === undefined || serving === undefined) throw new ProjectionNotFoundError(name)
   return {
     name,
@@ -51,20 +57,23 @@ export async function readStatus(
   }
 }
 
+/** One that is inline is part of every append. */
+const UP_TO_DATE = { count: 0, isAll: true, from: undefined }
+
 async function statusOf(
   scene: StatusScene,
   row: NameRow,
   { control, lease }: SeenCopy,
   signal: AbortSignal | undefined,
 ): Promise<CopyStatus> {
-  const { count, isAll } = await countBehind(scene, control, signal)
+  const { count, isAll, from } = control.isInline ? UP_TO_DATE : await countBehind(scene, control, signal)
   const leader = leaderOf(lease, control, scene.host.runtime.now())
-  const { version, position, isStream, place, handled, skipped, watermarkMs, fault } = control
+  const { version, position, handled, skipped, watermarkMs, fault } = control
   return {
     version,
     state: stateOf(row, control, leader !== undefined, count),
     position: position === 0n ? undefined : position,
-    ...(isStream && { streamVersion: place as number }),
+    ...(typeof from === 'number' && { streamVersion: from }),
     lag: count,
     isLagExact: isAll,
     handled,
@@ -75,7 +84,13 @@ async function statusOf(
   }
 }
 
-function stateOf({ isPaused }: NameRow, { fault }: ControlRow, isLed: boolean, lag: number): ProjectionState {
+function stateOf(
+  { isPaused }: NameRow,
+  { fault, isInline }: ControlRow,
+  isLed: boolean,
+  lag: number,
+): ProjectionState {
+  if (isInline) return 'inline'
   if (isPaused) return 'paused'
   if (fault !== undefined) return 'faulted'
   if (!isLed) return 'idle'
@@ -87,33 +102,30 @@ function leaderOf(lease: LeaseRow | undefined, { term }: ControlRow, nowMs: numb
   return { process: lease.leader, silentMs: Math.max(0, nowMs - lease.renewedMs) }
 }
 
-/** Counts the events of the source behind the checkpoint, up to a limit. */
-async function countBehind(
-  { reading }: StatusScene,
-  { source: name, resolveLinks, place: from, isStream }: ControlRow,
+/** Counts the events of the source behind the checkpoint, up to a limit. Says `from` which place of the source. */
+export async function countBehind(
+  { reading }: Pick<StatusScene, 'reading'>,
+  { source: name, resolveLinks, place: known }: Pick<ControlRow, 'source' | 'resolveLinks' | 'place'>,
   signal: AbortSignal | undefined,
-): Promise<{ readonly count: number; readonly isAll: boolean }> {
-  // One that wants to know of deletions goes by positions, whatever its source is.
-  const source = sourceOf(
-    typeof from === 'bigint' && name.kind === 'stream' && !isStream ? { kind: 'all' } : name,
-    {
-      resolveLinks,
-      system: false,
-    },
-  )
+): Promise<{ readonly count: number; readonly isAll: boolean; readonly from: AnyPlace }> {
+  const source = sourceOf(name, { resolveLinks, system: false })
+  // One that wants to know of deletions goes by positions, also if its source is a stream.
+  const isByLog = source.isStream && typeof known === 'bigint'
+  const from = isByLog ? await reading.onSnapshot((view) => versionUpTo(view, source, known)) : known
   let [place, count, seen] = [from, 0, 0]
   while (seen < LAG_EVENTS_MAX) {
     signal?.throwIfAborted()
     const page = await reading
       .onSnapshot((view) => source.page(view, place, READ_PAGE_EVENTS))
       .catch(unreadable)
-    if (page === undefined) return { count, isAll: false }
+    // Where the log is read, a stream that is tombstoned has no more events.
+    if (page === undefined) return { count, isAll: isByLog, from }
     count += page.events.length
-    if (page.isEnd) return { count, isAll: true }
+    if (page.isEnd) return { count, isAll: true, from }
     seen += Math.max(1, page.events.length)
     place = page.through
   }
-  return { count, isAll: false }
+  return { count, isAll: false, from }
 }
 
 /** A source that cannot be read now has no lag that could be counted; the rest can be told all the same. */

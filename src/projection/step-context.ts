@@ -23,6 +23,8 @@ export interface Step {
 export interface StepWork {
   readonly kv: KeyValueWriter
   readonly hasTimers: boolean
+  /** Whether what is handled has a position. */
+  readonly hasPositions: boolean
   emit(step: Step, streamId: string, events: NewEvent | readonly NewEvent[]): void
   link(step: Step, streamId: string, event: EventPlace): void
   schedule(step: Step, place: TimerPlace): void
@@ -54,6 +56,8 @@ export class StepContext implements ProjectionContext {
   }
 
   get position(): bigint {
+    if (!this.#work.hasPositions)
+      throw new InvalidArgumentError('An event that an inline projection handles has no position yet')
     return this.#step.cause.position
   }
 

@@ -76,10 +76,8 @@ export async function waitForPosition(
   position: bigint,
   options: WaitForOptions = {},
 ): Promise<void> {
-  checkOptions(options)
+  checkWaitFor(position, options)
   const { timeoutMs = WAIT_FOR_MS, signal } = options
-  checkWaiting(position, timeoutMs)
-  checkSignal(signal)
   const { runtime } = host
   const untilMs = runtime.monotonic() + timeoutMs
   const ending = eitherOf(closed, signal)
@@ -97,7 +95,7 @@ export async function waitForPosition(
       })
       try {
         const { row, control, horizon, watch } = seen
-        if (control.position >= position) return
+        if (control.position >= position || (control.isInline && horizon >= position)) return
         if (isFirst && position > horizon) refuseBeyond(position, horizon)
         refuseFaulted(control, position)
         const leftMs = untilMs - runtime.monotonic()
@@ -122,8 +120,15 @@ export async function waitForPosition(
   }
 }
 
+/** Checks what `waitFor` was given. @throws InvalidArgumentError */
+export function checkWaitFor(position: bigint, options: WaitForOptions): void {
+  checkOptions(options)
+  checkWaiting(position, options.timeoutMs ?? WAIT_FOR_MS)
+  checkSignal(options.signal)
+}
+
 /** Aborted when one of two signals is. Like `AbortSignal.any`, which lets nobody go as long as one of the signals lives. */
-function eitherOf(
+export function eitherOf(
   one: AbortSignal,
   other: AbortSignal | undefined,
 ): { readonly signal: AbortSignal; release(): void } {
@@ -150,7 +155,8 @@ function checkWaiting(position: unknown, timeoutMs: unknown): void {
   })
 }
 
-function refuseBeyond(position: bigint, horizon: bigint): never {
+/** @throws InvalidArgumentError */
+export function refuseBeyond(position: bigint, horizon: bigint): never {
   throw new InvalidArgumentError(`There is no position ${position}: the log ends at ${horizon}`, {
     position,
     horizon,

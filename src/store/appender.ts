@@ -7,6 +7,8 @@ import {
   IdempotencyConflictError,
   IndexMissingError,
   LimitExceededError,
+  ProjectionNotCarriedError,
+  ProjectionRefusedError,
   TransactionTooLargeError,
   TransactionTooOldError,
 } from '../errors.ts'
@@ -26,6 +28,7 @@ import { sweepIfDue } from './key-sweep.ts'
 import { lengthOf } from './prepared-event.ts'
 import { RecordEncoder } from './record.ts'
 import { StoreSession } from './session.ts'
+import type { Memory } from './session-streams.ts'
 
 interface Waiting {
   /** Computing the fingerprint of one with an idempotency key takes a moment, but it keeps its place in the queue. */
@@ -38,6 +41,12 @@ interface Waiting {
 /** An append whose turn has come. */
 interface Ready extends Waiting {
   readonly request: SessionRequest
+}
+
+interface CommitOptions {
+  /** How often it may still be tried again after the process has stood still. */
+  readonly triesLeft?: number
+  readonly memory?: Memory
 }
 
 /** What the transaction that carries a batch decided on one of its appends. */
@@ -146,14 +155,14 @@ export class Appender {
   async #commit(
     host: StoreHost,
     batch: readonly Ready[],
-    triesLeft: number = STANDSTILLS_MAX,
+    { triesLeft = STANDSTILLS_MAX, memory = 'use-memory' }: CommitOptions = {},
   ): Promise<void> {
     try {
       let verdicts: Verdict[] = []
       let commit: Commit | undefined
       const body = async (tx: Transaction): Promise<void> => {
         if (host === this.#queueHost) this.#records.reuse()
-        verdicts = await judge(host, tx, batch)
+        verdicts = await judge(host, tx, batch, memory)
         tx.afterCommit((made) => {
           commit = made
         })
@@ -165,8 +174,10 @@ export class Appender {
       // Unless it has searched for long, the process has stood still. The next transaction will be young again.
       const mayStandStill = batch.length === 1 || !batch.some(hasQueries)
       if (error instanceof TransactionTooOldError && mayStandStill && triesLeft > 0) {
-        await this.#commit(host, batch, triesLeft - 1)
-      } else await this.#fail(host, batch, error)
+        await this.#commit(host, batch, { triesLeft: triesLeft - 1, memory })
+      } else if (!(error instanceof RefusedAppend)) await this.#fail(host, batch, error)
+      else if (batch.length > 1 || memory === 'use-memory') await this.#part(host, batch, error.index)
+      else batch[0]!.reject(error.cause)
     }
   }
 
@@ -180,6 +191,15 @@ export class Appender {
     for (const straggler of batch.filter(hasQueries)) this.#letStraggle(straggler)
     if (others.length < batch.length) return others.length === 0 ? undefined : this.#commit(host, others)
     for (const waiting of others) await this.#commit(host, [waiting])
+  }
+
+  /** An inline projection has refused one of them: it stands alone, and is judged once more on what is stored. The others go before and after it. */
+  async #part(host: StoreHost, batch: readonly Ready[], refused: number): Promise<void> {
+    const parts = [batch.slice(0, refused), [batch[refused]!], batch.slice(refused + 1)]
+    for (const [at, part] of parts.entries()) {
+      if (part.length > 0)
+        await this.#commit(host, part, { memory: at === 1 ? 'read-snapshot' : 'use-memory' })
+    }
   }
 
   #letStraggle(waiting: Ready): void {
@@ -208,18 +228,23 @@ export class Appender {
 }
 
 /** A refusal that rests on memory alone would not be validated, as nothing is committed; so it is judged again. */
-async function judge(host: StoreHost, tx: Transaction, batch: readonly Ready[]): Promise<Verdict[]> {
+async function judge(
+  host: StoreHost,
+  tx: Transaction,
+  batch: readonly Ready[],
+  memory: Memory,
+): Promise<Verdict[]> {
   const keepsEvents = batch.some(({ request }) => request.queries.length > 0)
-  const session = new StoreSession(host, tx, { memory: 'use-memory', keepsEvents })
+  const session = new StoreSession(host, tx, { memory, keepsEvents })
   const verdicts = await judgeEach(session, batch)
-  if (!session.writesNothing) return verdicts
+  if (!session.writesNothing || memory === 'read-snapshot') return verdicts
   return judgeEach(new StoreSession(host, tx, { memory: 'read-snapshot', keepsEvents }), batch)
 }
 
 async function judgeEach(session: StoreSession, batch: readonly Ready[]): Promise<Verdict[]> {
   await session.lookForIds(batch.flatMap(({ request }) => request.appends))
   const verdicts: Verdict[] = []
-  for (const { request } of batch) {
+  for (const [index, { request }] of batch.entries()) {
     try {
       const appended = session.append(request)
       verdicts.push({ appended: appended instanceof Promise ? await appended : appended })
@@ -227,8 +252,29 @@ async function judgeEach(session: StoreSession, batch: readonly Ready[]): Promis
       if (!isVerdict(error)) throw error
       verdicts.push({ error })
     }
+    // What inline projections make of it belongs to it: the next one is judged upon that.
+    if (session.hasToHandOn) await handOn(session, index)
   }
   return verdicts
+}
+
+async function handOn(session: StoreSession, index: number): Promise<void> {
+  try {
+    await session.handOn()
+  } catch (error) {
+    const isRefusal = error instanceof ProjectionRefusedError || error instanceof ProjectionNotCarriedError
+    throw isRefusal ? new RefusedAppend(index, error) : error
+  }
+}
+
+/** An inline projection has refused one append of a batch, whose events are written already: the transaction is lost. */
+class RefusedAppend extends Error {
+  readonly index: number
+
+  constructor(index: number, cause: unknown) {
+    super('An inline projection has refused an append', { cause })
+    this.index = index
+  }
 }
 
 function hasQueries({ request }: Ready): boolean {
@@ -250,6 +296,7 @@ function isVerdict(error: unknown): boolean {
 /** Whether an error of a transaction may be due to a single append. */
 function isOfOne(error: unknown): boolean {
   return (
+    error instanceof ProjectionRefusedError ||
     error instanceof TransactionTooLargeError ||
     error instanceof TransactionTooOldError ||
     error instanceof ConflictError

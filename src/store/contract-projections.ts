@@ -104,10 +104,46 @@ export interface ProjectionDefinition<E extends EventShape, S> {
   readonly fromOlder?: ((encoded: never, version: number) => NoInfer<S>) | undefined
 }
 
-/** A kind of projections. Made by `defineProjection`; use it with `store.project` and `store.projection`. */
+/** An event as an inline projection sees it: as what it is today, without a place in the log, which it has not got yet. */
+export type AppendedEvent<E extends EventShape = EventShape> = E &
+  Pick<RecordedEvent, 'id' | 'streamId' | 'version' | 'time' | 'tags' | 'metadata'>
+
+/** What a handler of an inline projection can do besides making the next state. All of it happens in the transaction of the append, or not at all. */
+export type InlineContext = Pick<ProjectionContext, 'partition' | 'kv' | 'emit' | 'linkTo' | 'forget'>
+
+/** Like `ProjectionHandler`, in the transaction of the append, which it refuses by throwing. */
+export type InlineHandler<Input, S> = (
+  state: S,
+  input: Input,
+  context: InlineContext,
+) => S | undefined | Promise<S | undefined>
+
+/** Handlers of an inline projection by the type of the event. Types without a case are passed over. */
+export type InlineCases<E extends EventShape, S> = {
+  readonly [Type in E['type']]?: InlineHandler<AppendedEvent<Extract<E, { readonly type: Type }>>, S>
+}
+
+/** What `defineInlineProjection` takes: like that of other projections, but for timers and links. */
+export interface InlineProjectionDefinition<E extends EventShape, S>
+  extends Pick<
+    ProjectionDefinition<E, S>,
+    'name' | 'version' | 'source' | 'initialState' | 'encode' | 'decode' | 'fromOlder'
+  > {
+  /** Which partition an event belongs to, in 0 to 512 bytes without NUL; `undefined` passes it over. `'stream'`: the id of its stream. @default one, `''` */
+  readonly partitionBy?: 'stream' | ((event: AppendedEvent<E>) => string | undefined) | undefined
+  readonly on?: InlineCases<E, NoInfer<S>> | undefined
+  /** Handles events that have no case in `on`. */
+  readonly any?: InlineHandler<AppendedEvent<E>, NoInfer<S>> | undefined
+  /** Called when a stream of the source is deleted. For `all`, `category` and `stream`; without partitions, or by `'stream'`. */
+  readonly deleted?: InlineHandler<Omit<DeletedStream, 'position'>, NoInfer<S>> | undefined
+}
+
+/** A kind of projections. Made by `defineProjection` or `defineInlineProjection`; use it with `store.project` and `store.projection`. */
 export interface Projection<E extends EventShape, S> {
   readonly name: string
   readonly version: number
+  /** Whether it is part of the transactions that append. */
+  readonly isInline: boolean
   readonly source: SourceName
   readonly resolveLinks: boolean
   readonly events: EventTypes<E>
@@ -279,8 +315,11 @@ export interface ProjectionFault {
   readonly retryAt: Date
 }
 
-/** Whether a copy moves on: nobody leads it; it is paused; it stands at a fault; it handles what is behind; or it has handled everything. */
-export type ProjectionState = 'idle' | 'paused' | 'faulted' | 'catching-up' | 'live'
+/**
+ * Whether a copy moves on: nobody leads it; it is paused; it stands at a fault; it handles what is behind; it has handled everything; or it is
+ * part of every append.
+ */
+export type ProjectionState = 'idle' | 'paused' | 'faulted' | 'catching-up' | 'live' | 'inline'
 
 /** How a copy of a projection is. */
 export interface CopyStatus {
@@ -293,7 +332,7 @@ export interface CopyStatus {
   /** Events of the source behind that; counted up to a limit. */
   readonly lag: number
   readonly isLagExact: boolean
-  /** Events that were handled. */
+  /** Events that were handled; by one that is inline, only those before it came into force. */
   readonly handled: number
   /** Events and timers that were skipped by hand. */
   readonly skipped: number

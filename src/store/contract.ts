@@ -23,6 +23,12 @@ import type {
 import type { Query } from './contract-query.ts'
 import type { AllReadOptions, EventSource, IndexName } from './contract-reading.ts'
 import type {
+  ProjectIntoOptions,
+  ProjectionSink,
+  RunningSinkProjection,
+  SinkProjection,
+} from './contract-sinks.ts'
+import type {
   CreateStreamOptions,
   StreamEntry,
   StreamsOptions,
@@ -71,6 +77,16 @@ export interface EventStore extends IndexedSources, AsyncDisposable {
     projection: Projection<E, S>,
     options?: ProjectOptions,
   ): Promise<RunningProjection<S>>
+  /**
+   * Runs a projection into a database of the user's: in one process of those that do so, the others stand by. Resolves when the sink has said how
+   * far it is.
+   * @throws CheckpointRefusedError, ProjectionChangedError, InvalidArgumentError; what the sink throws
+   */
+  projectInto<E extends EventShape, Tx>(
+    sink: ProjectionSink<Tx>,
+    projection: SinkProjection<E, Tx>,
+    options?: ProjectIntoOptions,
+  ): Promise<RunningSinkProjection>
   /** A projection, to be read and administered: by its definition, or by its name, and then as it is stored. @throws InvalidArgumentError */
   projection<E extends EventShape, S>(projection: Projection<E, S>): ProjectionHandle<S>
   projection(name: string): ProjectionHandle<unknown>

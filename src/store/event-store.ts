@@ -31,6 +31,12 @@ import type {
 import type { Query, SourceName } from './contract-query.ts'
 import type { AllReadOptions, EventSource, ReadableSource } from './contract-reading.ts'
 import type {
+  ProjectIntoOptions,
+  ProjectionSink,
+  RunningSinkProjection,
+  SinkProjection,
+} from './contract-sinks.ts'
+import type {
   CreateStreamOptions,
   StreamEntry,
   StreamsOptions,
@@ -115,6 +121,7 @@ class LayeredStore implements EventStore {
       settings: this.#place.settings,
       clock: new ForwardClock(runtime),
       keyUse: new KeyUse(),
+      inline: this.#place.inline,
       eventBytesMax: parts.eventBytesMax ?? EVENT_BYTES_MAX,
       idempotencyKeyMs: parts.idempotencyKeyMs ?? IDEMPOTENCY_KEY_MS,
     }
@@ -197,6 +204,15 @@ class LayeredStore implements EventStore {
   ): Promise<RunningProjection<S>> {
     this.#assertOpen()
     return this.#projections.project(projection, options)
+  }
+
+  async projectInto<E extends EventShape, Tx>(
+    sink: ProjectionSink<Tx>,
+    projection: SinkProjection<E, Tx>,
+    options: ProjectIntoOptions = {},
+  ): Promise<RunningSinkProjection> {
+    this.#assertOpen()
+    return this.#projections.projectInto(sink, projection, options)
   }
 
   projection<E extends EventShape, S>(projection: Projection<E, S> | string): ProjectionHandle<S> {
@@ -305,6 +321,7 @@ class LayeredStore implements EventStore {
     if (settling !== undefined) await settling
     this.#isClosed = true
     await this.#appender.close()
+    this.#projections.release()
     this.#place.release()
     if (this.#ownsKv) await this.kv.close()
   }

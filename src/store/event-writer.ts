@@ -38,7 +38,7 @@ export class EventWriter {
   readonly #own: OwnEvent[] = []
   #nextUserVersion = 0
 
-  /** Own events are kept, to be read again, if `keepsEvents`; those with an id of the caller's in any case. */
+  /** Own events are kept, to be read again, if `keepsEvents` or for inline projections; those with an id of the caller's in any case. */
   constructor(host: StoreHost, tx: Transaction, keepsEvents: boolean) {
     this.#host = host
     this.#tx = tx
@@ -55,9 +55,10 @@ export class EventWriter {
     return this.#own
   }
 
-  /** The events that were written and kept, as readers see them. */
-  pendingEvents(isWanted: (event: OwnEvent) => boolean): PendingEvent[] {
-    return this.#own.filter(isWanted).map(({ bytes }) => pendingEvent(bytes, this.#host.keys.codecs))
+  /** The events that were written and kept, as readers see them; only those from an index on. */
+  pendingEvents(isWanted: (event: OwnEvent) => boolean, from = 0): PendingEvent[] {
+    const own = from === 0 ? this.#own : this.#own.slice(from)
+    return own.filter(isWanted).map(({ bytes }) => pendingEvent(bytes, this.#host.keys.codecs))
   }
 
   /** Encodes an event with the version that it will have. @throws LimitExceededError */
@@ -88,10 +89,11 @@ export class EventWriter {
     this.#tx.setStampedValue(keys.streamKey(stream.number, version), stampHole(userVersion), 0)
     if (event.id !== undefined) this.#tx.set(keys.eventIdKey(stream.number, event.id), encodeNumber(version))
     if (!isSystemStream(stream.id)) this.#writeIndexes(stream, version, event, userVersion, settings)
-    if (this.#keepsEvents || event.id !== undefined) {
+    if (this.#keepsEvents || event.id !== undefined || settings.inline.length > 0) {
       const { type, tags } = event
       this.#own.push({
-        bytes: record,
+        // Whoever handles it may keep it for longer than the encoder keeps its memory.
+        bytes: settings.inline.length > 0 ? record.slice() : record,
         type,
         tags,
         streamId: stream.id,

@@ -59,7 +59,11 @@ function newSettings({
   indexes = readableIndexes(DEFAULT_SETTINGS),
   categorySeparator = DEFAULT_SETTINGS.categorySeparator,
 }: WantedSettings): Settings {
-  return { categorySeparator, indexes: Object.fromEntries(indexes.map((name) => [name, 'ready'])) }
+  return {
+    categorySeparator,
+    indexes: Object.fromEntries(indexes.map((name) => [name, 'ready'])),
+    inline: [],
+  }
 }
 
 function notOther(found: Settings, { indexes, categorySeparator }: WantedSettings): Settings {

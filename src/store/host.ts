@@ -2,6 +2,7 @@ import type { KeyValueStore } from '../kv/contract.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ForwardClock } from './forward-clock.ts'
 import type { HeadCache } from './head-cache.ts'
+import type { InlineCarriers } from './inline-carriers.ts'
 import type { KeyUse } from './key-use.ts'
 import type { Keyspace } from './keyspace.ts'
 import type { RecordEncoder } from './record.ts'
@@ -21,6 +22,7 @@ export interface StoreHost {
   readonly settings: SettingsCache
   readonly clock: ForwardClock
   readonly keyUse: KeyUse
+  readonly inline: InlineCarriers
   /** How long idempotency keys are kept. */
   readonly idempotencyKeyMs: number
   readonly eventBytesMax: number

@@ -91,20 +91,34 @@ function joined(path: string, key: string): string {
   return /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`
 }
 
+/** What a closer look at a value has seen. */
+export interface JsonLook {
+  readonly met: Set<object>
+  /** Whether it has properties that are `undefined`. */
+  leavesOut: boolean
+}
+
+/** Looks at a value for the first time. */
+export function newJsonLook(): JsonLook {
+  return { met: new Set(), leavesOut: false }
+}
+
 /**
- * A value, if JSON gives it back as it is. Properties that are `undefined` may be left out. With `met`, no object may be in it twice: it would come
- * back as two.
+ * A value, if JSON gives it back as it is. Properties that are `undefined` may be left out. With `look`, no object may be in it twice: it would
+ * come back as two.
  * @throws UnserializableError with the path to the culprit, and what to do
  */
-export function keptByJson(value: unknown, path: string, remedy: string, met?: Set<object>): JsonValue {
-  const problem = changeOf(value) ?? repetitionOf(value, met)
+export function keptByJson(value: unknown, path: string, remedy: string, look?: JsonLook): JsonValue {
+  const problem = changeOf(value) ?? repetitionOf(value, look)
   if (problem !== undefined) throw new UnserializableError(path, `${problem}; ${remedy}`)
   if (Array.isArray(value)) {
-    for (let at = 0; at < value.length; at += 1) keptByJson(value[at], `${path}[${at}]`, remedy, met)
+    for (let at = 0; at < value.length; at += 1) keptByJson(value[at], `${path}[${at}]`, remedy, look)
   } else if (typeof value === 'object' && value !== null) {
     for (const name in value) {
       const member = (value as Record<string, unknown>)[name]
-      if (member !== undefined && !isLeaf(member)) keptByJson(member, joined(path, name), remedy, met)
+      if (member === undefined) {
+        if (look !== undefined) look.leavesOut = true
+      } else if (!isLeaf(member)) keptByJson(member, joined(path, name), remedy, look)
     }
   }
   return value as JsonValue
@@ -114,10 +128,10 @@ function isLeaf(value: unknown): boolean {
   return typeof value === 'string' || typeof value === 'boolean' || value === null
 }
 
-function repetitionOf(value: unknown, met: Set<object> | undefined): string | undefined {
-  if (met === undefined || typeof value !== 'object' || value === null) return undefined
-  if (met.has(value)) return 'it is in there twice, or contains itself'
-  met.add(value)
+function repetitionOf(value: unknown, look: JsonLook | undefined): string | undefined {
+  if (look === undefined || typeof value !== 'object' || value === null) return undefined
+  if (look.met.has(value)) return 'it is in there twice, or contains itself'
+  look.met.add(value)
   return undefined
 }
 

@@ -1,6 +1,7 @@
 import { byteString } from '../kv/byte-string.ts'
 import type { Coherence, KeyValueStore, Transaction } from '../kv/contract.ts'
 import { HeadCache } from './head-cache.ts'
+import { InlineCarriers } from './inline-carriers.ts'
 import type { Keyspace } from './keyspace.ts'
 import type { StoreSession } from './session.ts'
 import { SettingsCache } from './settings-cache.ts'
@@ -18,6 +19,8 @@ export interface Place {
   readonly numbers: StreamNumbers
   readonly settings: SettingsCache
   readonly sessions: Sessions
+  /** Sessions are shared, and so must be what they hand their events to. */
+  readonly inline: InlineCarriers
   /** Lets go of the place; the last one to do so forgets everything. */
   release(): void
 }
@@ -51,6 +54,7 @@ function makePlace(kv: KeyValueStore, keys: Keyspace, forget: () => void): Share
     numbers: new StreamNumbers(kv, keys.streamNumbers),
     settings,
     sessions: new WeakMap(),
+    inline: new InlineCarriers(),
     users: 0,
     release: () => {
       place.users -= 1

@@ -10,6 +10,12 @@ import type {
   RunningProjection,
   RunOnceOptions,
 } from './contract-projections.ts'
+import type {
+  ProjectIntoOptions,
+  ProjectionSink,
+  RunningSinkProjection,
+  SinkProjection,
+} from './contract-sinks.ts'
 import type { StoreTransaction } from './contract-transactions.ts'
 import type { EventShape } from './event.ts'
 import type { StoreHost } from './host.ts'
@@ -32,6 +38,11 @@ export interface ProjectionHost {
     projection: Projection<E, S>,
     options: ProjectOptions,
   ): Promise<RunningProjection<S>>
+  projectInto<E extends EventShape, Tx>(
+    sink: ProjectionSink<Tx>,
+    projection: SinkProjection<E, Tx>,
+    options: ProjectIntoOptions,
+  ): Promise<RunningSinkProjection>
   projection<E extends EventShape, S>(projection: Projection<E, S> | string): ProjectionHandle<S>
   runOnce<E extends EventShape, S>(projection: Projection<E, S>, options: RunOnceOptions): Promise<Answer<S>>
   list(signal: AbortSignal | undefined): AsyncIterable<ProjectionEntry>
@@ -39,6 +50,8 @@ export interface ProjectionHost {
   check(run: CheckRun): Promise<void>
   /** Ends all projections that run here, and waits for their batches; `undefined` if there are none. */
   close(): Promise<void> | undefined
+  /** Lets go of what appends need of it, when none are made any more. */
+  release(): void
 }
 
 /** Makes the projections of a store. */

@@ -11,9 +11,12 @@ import { type Appended, nothingAppended, type SessionAppend, type SessionRequest
 import type { PendingEvent } from './event.ts'
 import { EventWriter, type OwnEvent } from './event-writer.ts'
 import { violationOf } from './expected-version.ts'
+import { storeNowMs } from './forward-clock.ts'
 import type { StoreHost } from './host.ts'
+import { InlineHandling, isForInline } from './inline.ts'
 import { KeyResults } from './key-results.ts'
 import { hiddenTo, type Life } from './life.ts'
+import type { PreparedEvent } from './prepared-event.ts'
 import { placesOf, RecordedIds } from './recorded-ids.ts'
 import { type Memory, type NumberedStream, type SessionStream, SessionStreams } from './session-streams.ts'
 import type { Settings } from './settings.ts'
@@ -23,6 +26,8 @@ export interface SessionOptions {
   readonly memory: Memory
   /** Whether own events must be found again: by reads, or by queries that later appends depend on. */
   readonly keepsEvents: boolean
+  /** What the store is, for whoever changes that in the same transaction. @default what is stored */
+  readonly settings?: Settings
 }
 
 /**
@@ -36,14 +41,24 @@ export class StoreSession {
   readonly #writer: EventWriter
   readonly #ids: RecordedIds
   readonly #keyResults: KeyResults
+  readonly #memory: Memory
   #settings: Settings | undefined
   /** Appends that wait for their turn, or have it. */
   #turns = 0
+  /** Own events that inline projections have been given. */
+  #handed = 0
+  /** Whether they will be given the others before the commit. */
+  #isFinishing = false
+  #inline: InlineHandling | undefined
+  /** When what is appended for inline projections happens. */
+  #nowMs = 0
   #lastTurn: Promise<unknown> = Promise.resolve()
 
-  constructor(host: StoreHost, tx: Transaction, { memory, keepsEvents }: SessionOptions) {
+  constructor(host: StoreHost, tx: Transaction, { memory, keepsEvents, settings }: SessionOptions) {
     this.#host = host
     this.tx = tx
+    this.#memory = memory
+    this.#settings = settings
     this.#streams = new SessionStreams(host, tx, memory)
     this.#writer = new EventWriter(host, tx, keepsEvents)
     this.#ids = new RecordedIds(tx, host.keys, () => this.#writer.own)
@@ -95,8 +110,37 @@ export class StoreSession {
 
   /** What the store is. The transaction conflicts with a change of it. @throws FormatError */
   async settings(): Promise<Settings> {
-    this.#settings ??= this.#host.settings.recall(this.tx) ?? (await this.#host.settings.read(this.tx))
+    this.#settings ??= this.#recalled() ?? (await this.#host.settings.read(this.tx))
     return this.#settings
+  }
+
+  /** What is known of the store. Who goes by the snapshot may be refused by inline projections that the snapshot must know of. */
+  #recalled(): Settings | undefined {
+    return this.#memory === 'use-memory' ? this.#host.settings.recall(this.tx) : undefined
+  }
+
+  /** Whether something was appended that inline projections have not been given. */
+  get hasToHandOn(): boolean {
+    return this.#isFinishing && this.#handed < this.#writer.own.length
+  }
+
+  /** Lets inline projections handle what was appended. @throws ProjectionNotCarriedError, ProjectionRefusedError */
+  async handOn(): Promise<void> {
+    this.#inline ??= new InlineHandling(this, this.#host, this.#settings!)
+    await this.#inline.handOn(() => {
+      const from = this.#handed
+      this.#handed = this.#writer.own.length
+      return this.#writer.pendingEvents((own) => !this.#isHidden(own), from)
+    })
+  }
+
+  /** Lets them handle the rest, and writes what has come of it: before the commit at the latest. @throws as `handOn` does */
+  async finish(): Promise<void> {
+    while (this.hasToHandOn) await this.handOn()
+    // Nothing can come in between here.
+    this.#isFinishing = false
+    this.#inline?.write()
+    this.#inline = undefined
   }
 
   /**
@@ -146,8 +190,8 @@ export class StoreSession {
 
   #isAtHand({ appends, conditions, queries, key }: SessionRequest): boolean {
     if (queries.length > 0 || key !== undefined) return false
-    this.#settings ??= this.#host.settings.recall(this.tx)
-    if (this.#settings === undefined) return false
+    this.#settings ??= this.#recalled()
+    if (this.#settings === undefined || this.#settings.inline.length > 0) return false
     for (const { streamId, events } of appends) {
       const stream = this.#streams.atHand(streamId)
       if (stream === undefined || (stream.number === undefined && events.length > 0)) return false
@@ -165,7 +209,8 @@ export class StoreSession {
     withAppend: () => void = () => {},
   ): Promise<readonly Appended[]> {
     const { key, queries } = request
-    await this.settings()
+    const { inline } = await this.settings()
+    if (inline.length > 0) this.#nowMs = await storeNowMs(this.#host, this.tx)
     const before = key && (await this.#keyResults.find(key))
     if (before !== undefined) return before
     const recorded = await this.#getReady(request)
@@ -234,14 +279,21 @@ export class StoreSession {
   /** Encodes the events of an append with the versions that they will have. @throws LimitExceededError */
   #encode({ streamId, events }: SessionAppend): readonly Uint8Array[] {
     const stream = this.#streams.known(streamId)!
-    return events.map((event, at) =>
-      this.#writer.encode(stream as NumberedStream, stream.version + 1 + at, event),
-    )
+    return events.map((event, at) => {
+      const timed = event.timeMs === undefined ? this.#timed(streamId, event) : event
+      return this.#writer.encode(stream as NumberedStream, stream.version + 1 + at, timed)
+    })
+  }
+
+  /** Inline projections see the same time of an event before it is recorded as they do later. */
+  #timed(streamId: string, event: PreparedEvent): PreparedEvent {
+    return isForInline(this.#settings!, streamId, event) ? { ...event, timeMs: this.#nowMs } : event
   }
 
   #write({ streamId, events }: SessionAppend, encoded: readonly Uint8Array[]): Appended {
     const known = this.#streams.known(streamId)!
     if (encoded.length === 0) return nothingAppended(known)
+    this.#planToFinish()
     const stream = this.#streams.establish(known)
     const firstVersion = stream.version + 1
     this.#ids.note(stream.number, events, firstVersion)
@@ -257,6 +309,13 @@ export class StoreSession {
       recordedPosition: undefined,
       idempotent: false,
     }
+  }
+
+  /** Refused once the commit is under way: what is written then, no inline projection would see. */
+  #planToFinish(): void {
+    if (this.#isFinishing || this.#settings!.inline.length === 0) return
+    this.tx.beforeCommit(() => this.finish())
+    this.#isFinishing = true
   }
 
   #isHidden({ streamId, version }: OwnEvent): boolean {

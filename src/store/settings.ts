@@ -1,8 +1,9 @@
 import { FormatError, InvalidArgumentError } from '../errors.ts'
 import type { Reader, Transaction } from '../kv/contract.ts'
+import type { SourceName } from './contract-query.ts'
 import type { IndexName } from './contract-reading.ts'
 import type { Keyspace } from './keyspace.ts'
-import { describe } from './text.ts'
+import { compareCodePoints, describe } from './text.ts'
 
 /** The format that this version reads and writes. */
 export const FORMAT = 1
@@ -10,11 +11,25 @@ export const FORMAT = 1
 /** Whether an index can be read, is written but not complete, or is being cleared away. */
 export type IndexState = 'ready' | 'building' | 'dropping'
 
+/** A projection that is part of every transaction that appends events of its source. */
+export interface InlineEntry {
+  readonly name: string
+  readonly generation: number
+  readonly version: number
+  /** Number of the copy that is kept. */
+  readonly copy: number
+  readonly source: SourceName
+  /** Whether it is told of deleted streams. */
+  readonly hasDeleted: boolean
+}
+
 /** What a store is, as its format row says. */
 export interface Settings {
   readonly categorySeparator: string
   /** The indexes that have rows. */
   readonly indexes: Readonly<Partial<Record<IndexName, IndexState>>>
+  /** The inline projections that are in force, in the order of their names. */
+  readonly inline: readonly InlineEntry[]
 }
 
 /** All indexes that there are. */
@@ -24,18 +39,29 @@ export const INDEX_NAMES: readonly IndexName[] = ['category', 'type', 'tag']
 export const DEFAULT_SETTINGS: Settings = {
   categorySeparator: '-',
   indexes: { category: 'ready', type: 'ready', tag: 'ready' },
+  inline: [],
 }
 
 /** Another format, or a feature or index that is not known here, and the store is left alone. */
-interface FormatRecord extends Settings {
+interface FormatRecord extends Omit<Settings, 'inline'> {
   readonly format: number
-  /** Names of everything else that changes what writers must do. None so far. */
+  /** Names of everything else that changes what writers must do. */
   readonly features: readonly string[]
+  readonly inline?: Settings['inline']
 }
 
+/** Whoever appends must let inline projections handle it. Only stores that have some say so. */
+const INLINE_FEATURE = 'inline'
+
 /** Encodes the format row. */
-export function encodeSettings({ categorySeparator, indexes }: Settings): Uint8Array {
-  const record: FormatRecord = { format: FORMAT, features: [], categorySeparator, indexes: ordered(indexes) }
+export function encodeSettings({ categorySeparator, indexes, inline }: Settings): Uint8Array {
+  const record: FormatRecord = {
+    format: FORMAT,
+    features: inline.length === 0 ? [] : [INLINE_FEATURE],
+    categorySeparator,
+    indexes: ordered(indexes),
+    ...(inline.length > 0 && { inline }),
+  }
   return new TextEncoder().encode(JSON.stringify(record))
 }
 
@@ -53,16 +79,19 @@ const decoder = new TextDecoder()
 
 function parseSettings(text: string): Settings {
   const found = parse(text)
-  if (found !== undefined && isKnown(found)) return found as FormatRecord
+  if (found !== undefined && isKnown(found)) {
+    const { categorySeparator, indexes, inline = [] } = found
+    return { categorySeparator, indexes, inline }
+  }
   throw new FormatError(
     `The store has the format ${text}, and this version of eventdb knows only format ${FORMAT}; nothing was changed`,
     found ?? text,
-    { format: FORMAT, features: [], indexes: INDEX_NAMES },
+    { format: FORMAT, features: [INLINE_FEATURE], indexes: INDEX_NAMES },
   )
 }
 
 /** Reads what the store is. @throws FormatError */
-export async function readSettings(tx: Reader, keys: Keyspace): Promise<Settings> {
+export async function readSettings(tx: Pick<Reader, 'get'>, keys: Keyspace): Promise<Settings> {
   const row = await tx.get(keys.format)
   if (row === undefined)
     throw new FormatError('The store has lost its format row', 'no format', { format: FORMAT })
@@ -88,6 +117,13 @@ export function readableIndexes({ indexes }: Settings): readonly IndexName[] {
 export function withIndex(settings: Settings, index: IndexName, state: IndexState | undefined): Settings {
   const { [index]: _, ...others } = settings.indexes
   return { ...settings, indexes: state === undefined ? others : { ...others, [index]: state } }
+}
+
+/** The settings with another copy of an inline projection in force; none without an entry. */
+export function withInline(settings: Settings, name: string, entry: InlineEntry | undefined): Settings {
+  const others = settings.inline.filter((other) => other.name !== name)
+  const inline = entry === undefined ? others : [...others, entry]
+  return { ...settings, inline: inline.toSorted((a, b) => compareCodePoints(a.name, b.name)) }
 }
 
 /** What precedes the first separator of a stream id; the whole id if there is none, or nothing before it. */
@@ -116,16 +152,31 @@ export function checkCategorySeparator(separator: unknown): asserts separator is
   )
 }
 
-function isKnown(found: Partial<FormatRecord>): boolean {
-  const { format, features, categorySeparator, indexes } = found
+function isKnown(found: Partial<FormatRecord>): found is FormatRecord {
+  const { format, features, categorySeparator, indexes, inline = [] } = found
   return (
     format === FORMAT &&
     Array.isArray(features) &&
-    features.length === 0 &&
+    features.every((name) => name === INLINE_FEATURE) &&
+    Array.isArray(inline) &&
+    inline.every(isInlineEntry) &&
     typeof categorySeparator === 'string' &&
     typeof indexes === 'object' &&
     indexes !== null &&
     Object.entries(indexes).every(([name, state]) => isName(name) && isState(state))
+  )
+}
+
+function isInlineEntry(entry: unknown): boolean {
+  const { name, generation, version, copy, source, hasDeleted } = (entry ?? {}) as Readonly<
+    Record<string, unknown>
+  >
+  return (
+    typeof name === 'string' &&
+    [generation, version, copy].every(Number.isInteger) &&
+    typeof source === 'object' &&
+    source !== null &&
+    typeof hasDeleted === 'boolean'
   )
 }
 

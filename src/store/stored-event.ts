@@ -85,6 +85,11 @@ export function freshCopyOf(event: RecordedEvent): RecordedEvent {
   return StoredEvent.copyOf(event as unknown as StoredEvent) as unknown as RecordedEvent
 }
 
+/** The same event as it was when it was appended: it has no position, but its time. Nothing is decoded yet. */
+export function appendedCopyOf(event: TransactionEvent): PendingEvent {
+  return StoredEvent.appendedCopyOf(event as unknown as StoredEvent) as unknown as PendingEvent
+}
+
 /** Where an event was found: its position, or that of the link through which it was found. */
 export function positionFoundAt(event: RecordedEvent): bigint {
   return StoredEvent.foundAt(event as unknown as StoredEvent)
@@ -107,6 +112,8 @@ class StoredEvent {
   readonly #stamp: Uint8Array | undefined
   readonly #foundThrough: StoredEvent | undefined
   readonly #codecs: Codecs
+  /** When it happened, if neither its record nor its stamp says so. */
+  readonly #timeMs: number | undefined
   #data: unknown
   #metadata: unknown
   #decoded = 0
@@ -119,8 +126,10 @@ class StoredEvent {
     stamp: Uint8Array | undefined,
     codecs: Codecs,
     foundThrough?: StoredEvent,
+    timeMs?: number,
   ) {
     this.#codecs = codecs
+    this.#timeMs = timeMs
     this.#foundThrough = foundThrough
     this.#bytes = bytes
     this.#parts = parts
@@ -131,6 +140,11 @@ class StoredEvent {
 
   static copyOf(event: StoredEvent): StoredEvent {
     return new StoredEvent(event.#bytes, event.#parts, event.#stamp, event.#codecs, event.#foundThrough)
+  }
+
+  static appendedCopyOf(event: StoredEvent): StoredEvent {
+    const timeMs = StoredEvent.timeMs(event)
+    return new StoredEvent(event.#bytes, event.#parts, undefined, event.#codecs, undefined, timeMs)
   }
 
   static foundAt(event: StoredEvent): bigint {
@@ -151,7 +165,7 @@ class StoredEvent {
 
   static timeMs(event: StoredEvent): number | undefined {
     const { timeAt } = event.#parts
-    if (timeAt < 0) return event.#stamp && timeOfStamp(event.#stamp)
+    if (timeAt < 0) return event.#stamp === undefined ? event.#timeMs : timeOfStamp(event.#stamp)
     return new DataView(event.#bytes.buffer, event.#bytes.byteOffset + timeAt, 8).getFloat64(0)
   }
 

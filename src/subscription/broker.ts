@@ -37,7 +37,7 @@ import { listGroups } from './group-list.ts'
 import { GroupMember, type MemberParts } from './group-member.ts'
 import { nameKey } from './group-names.ts'
 import { assertSubscribable, sourceOf } from './source.ts'
-import { checkStart, type Start, startOf } from './starting.ts'
+import { checkStart, START_WORDS, type Start, startOf } from './starting.ts'
 import {
   type AnySubscribeOptions,
   checkGroupName,
@@ -252,7 +252,7 @@ class StoreBroker implements Broker {
     const source = sourceOf(name, sight)
     const wanted = wantedOf(options)
     const from: Start = options.type === 'volatile' ? 'end' : beginning(options)
-    checkStart(source, from)
+    checkStart(source, from, START_WORDS)
     const start = await this.#scene.reading.onSnapshot(async (view) => {
       await this.#assertThere(view, source, options)
       return startOf(view, source, from)

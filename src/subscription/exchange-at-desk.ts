@@ -1,6 +1,7 @@
 import type { Transaction } from '../kv/contract.ts'
+import { storeNowMs } from '../store/forward-clock.ts'
 import type { StoreHost } from '../store/host.ts'
-import { removeGroup, storeNowMs } from './group-creating.ts'
+import { removeGroup } from './group-creating.ts'
 import { exchange, renew } from './group-exchange.ts'
 import type { ExchangeOutcome, ExchangeRequest } from './group-exchange-parts.ts'
 import { type GroupPlace, GroupRowsIn } from './group-rows-in.ts'

@@ -21,7 +21,7 @@ import type { Item } from './group-rows.ts'
 import { GroupRowsIn } from './group-rows-in.ts'
 import { changedSettings, startFromOf } from './group-settings.ts'
 import { type Source, sourceOf } from './source.ts'
-import { checkStart, groupStartOf } from './starting.ts'
+import { checkStart, groupStartOf, START_WORDS } from './starting.ts'
 import { checkGroupName } from './subscribe-options.ts'
 
 const checkInfoOptions = onlyNames('The options of info', 'signal')
@@ -73,7 +73,7 @@ class GroupAdmin implements SubscriptionGroup {
     checkResetOptions(options)
     if (options.to === undefined) throw new InvalidArgumentError('reset needs "to": where to go on')
     const start = startFromOf(options.to)
-    checkStart(this.#source, start)
+    checkStart(this.#source, start, START_WORDS)
     await this.#change(async (rows, tx) => {
       const place = await groupStartOf(quietViewOf(tx, this.#scene.host), this.#source, start)
       await clearUnfinished(rows)

@@ -5,11 +5,11 @@ import {
   SubscriptionNotFoundError,
 } from '../errors.ts'
 import type { Transaction } from '../kv/contract.ts'
-import { positionOf, timeOfPosition } from '../kv/stamp.ts'
 import { GROUP_SETTINGS_BYTES_MAX } from '../limits.ts'
 import type { AnyPlace, GroupBirth } from '../store/broker.ts'
 import type { SourceName } from '../store/contract-query.ts'
 import type { CreateSubscriptionOptions, ResolvedGroupSettings } from '../store/contract-subscribing.ts'
+import { storeNowMs } from '../store/forward-clock.ts'
 import type { StoreHost } from '../store/host.ts'
 import { quietViewOf } from '../store/reading.ts'
 import { decodeNumber, encodeNumber } from '../store/small-values.ts'
@@ -20,7 +20,7 @@ import { type Control, GroupValues, type Ledger } from './group-rows.ts'
 import { type GroupPlace, GroupRowsIn } from './group-rows-in.ts'
 import { newSettings, startFromOf } from './group-settings.ts'
 import { assertSubscribable, endOf, type Source, sourceOf } from './source.ts'
-import { checkStart, groupStartOf } from './starting.ts'
+import { checkStart, groupStartOf, START_WORDS } from './starting.ts'
 
 /** The place of a group's rows. */
 export function groupPlace({ keys }: StoreHost, number: number, isStream: boolean): GroupPlace {
@@ -44,7 +44,7 @@ export function plannedSource(
 ): Pick<PlannedGroup, 'source' | 'settings'> {
   const settings = newSettings(name.kind, options)
   const source = sourceOf(name, settings)
-  checkStart(source, startFromOf(options.startFrom))
+  checkStart(source, startFromOf(options.startFrom), START_WORDS)
   const bytes = new TextEncoder().encode(JSON.stringify({ name, settings })).length
   if (bytes > GROUP_SETTINGS_BYTES_MAX) {
     throw new LimitExceededError('The source and settings of a subscription', GROUP_SETTINGS_BYTES_MAX, bytes)
@@ -203,12 +203,4 @@ async function removeDeserted(host: StoreHost, tx: Transaction): Promise<void> {
 export function removeGroup(tx: Transaction, nameKey: Uint8Array, { keys }: GroupPlace): void {
   tx.clear(nameKey)
   tx.clearRange(keys.everything())
-}
-
-/** The time of the store: the clock, but never before the newest event. */
-export async function storeNowMs(
-  { runtime }: Pick<StoreHost, 'runtime'>,
-  tx: Pick<Transaction, 'readHorizon'>,
-): Promise<number> {
-  return Math.max(runtime.now(), timeOfPosition(positionOf(await tx.readHorizon())))
 }

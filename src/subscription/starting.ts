@@ -12,17 +12,22 @@ import { endOf, type Source } from './source.ts'
 /** Where to begin: at the first event, behind the last, behind a place, at a place, or at a time. */
 export type Start = 'start' | 'end' | { readonly after: AnyPlace | Date } | { readonly from: AnyPlace | Date }
 
-/** Checks where to begin, as far as that can be done without looking. @throws InvalidArgumentError */
-export function checkStart({ isStream }: Pick<Source, 'isStream'>, start: Start): void {
+/** What else may be given where a subscription begins, for `checkStart`. */
+export const START_WORDS: string = ", 'start' or 'end'"
+
+/**
+ * Checks where to begin, as far as that can be done without looking. `words` tells of what else may be given: projections take none.
+ * @throws InvalidArgumentError
+ */
+export function checkStart({ isStream }: Pick<Source, 'isStream'>, start: Start, words = ''): void {
   if (start === 'start' || start === 'end') return
   const [name, bound] = Object.entries(start)[0] as [string, unknown]
   if (bound instanceof Date && !Number.isNaN(bound.getTime())) return
   if (isStream ? Number.isSafeInteger(bound) && (bound as number) >= 0 : typeof bound === 'bigint') return
   const kind = isStream ? 'a version (number)' : 'a position (bigint)'
-  const words = name === 'from' ? ", 'start' or 'end'" : ''
-  throw new InvalidArgumentError(`"${name}" must be ${kind}, a time (Date)${words}, not ${describe(bound)}`, {
-    [name]: bound,
-  })
+  const more = name === 'from' ? words : ''
+  const wanted = more === '' ? `${kind} or a time (Date)` : `${kind}, a time (Date)${more}`
+  throw new InvalidArgumentError(`"${name}" must be ${wanted}, not ${describe(bound)}`, { [name]: bound })
 }
 
 /** Finds out where to begin, on one snapshot. @throws InvalidArgumentError for a place beyond the end */
@@ -48,7 +53,7 @@ export async function startOf(view: View, source: Source, start: Start): Promise
 async function startAt(view: View, source: Source, position: bigint, end: AnyPlace): Promise<FeedStart> {
   const horizon = positionOf(await view.tx.readHorizon())
   const floor = position > horizon ? position : undefined
-  if (source.isStream) return { place: await versionBefore(view, source, position), floor }
+  if (source.isStream) return { place: await versionUpTo(view, source, position), floor }
   return { place: position < end ? position : end, floor }
 }
 
@@ -62,15 +67,19 @@ function placeBefore(start: Exclude<Start, string>): bigint {
   return first === 0n ? first : first - 1n
 }
 
-/** The last version of a stream that was recorded up to a position. */
-async function versionBefore(view: View, { name }: Source, position: bigint): Promise<number> {
+/** The last version of a source that is a stream that was recorded up to a position. */
+export async function versionUpTo(
+  view: View,
+  { name }: Pick<Source, 'name'>,
+  position: bigint,
+): Promise<number> {
   const streamId = name.kind === 'stream' ? name.streamId : ''
   const number = await numberOf(view.tx, view.keys, streamId)
   if (number === undefined) return 0
   const everything = view.keys.streamRange(number, 1, Number.MAX_SAFE_INTEGER)
   const [first] = await view.tx.getRange(everything, { limit: 1 }).toArray()
-  if (first === undefined) return 0
-  const head = (await headOf(view.tx, view.keys, number))!.version
+  const head = (await headOf(view.tx, view.keys, number))?.version ?? 0
+  if (first === undefined) return head
   // What was scavenged has no rows; the rest has no gaps.
   const low = versionIn(view.keys, number, first.key)
   return (await firstVersionAt(view, number, position + 1n, low, head)) - 1

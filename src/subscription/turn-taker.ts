@@ -4,10 +4,11 @@ import { type Runtime, turn } from '../runtime.ts'
 /** Lets the event loop have its turn now and then, for work that would otherwise go on without waiting for it. */
 export class TurnTaker {
   readonly #runtime: Runtime
-  #turnedAtMs = 0
+  #turnedAtMs: number
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime
+    this.#turnedAtMs = runtime.monotonic()
   }
 
   /** Whether the last turn was some time ago. */

@@ -1,3 +1,4 @@
+import { defineInlineProjection, defineProjection } from '../../src/projection/index.ts'
 import type { EventStore } from '../../src/store/contract.ts'
 import { writeGroups } from '../../src/testing/store/group-writing.ts'
 
@@ -31,4 +32,38 @@ export async function writeExampleStore(store: EventStore): Promise<void> {
   await store.scavenge()
   const directory = await store.kv.openDirectory(['eventdb'])
   await writeGroups({ store, directory, category: 'order', streamId: 'order-1' })
+  await writeProjections(store)
+}
+
+/** One that has rows of every kind, and one that is part of every append. */
+async function writeProjections(store: EventStore): Promise<void> {
+  const { position } = await store.stream('bill-1').append({ type: 'Billed', data: { euro: 7 } })
+  const bills = defineProjection<{ euro: number }>({
+    name: 'bills',
+    source: { kind: 'category', category: 'bill' },
+    partitionBy: 'stream',
+    initialState: () => ({ euro: 0 }),
+    on: {
+      Billed: ({ euro }, { data, streamId }, { emit, kv, schedule }) => {
+        const { euro: more } = data as { euro: number }
+        kv.set(['largest', more], streamId)
+        emit('reminders', { type: 'BillSent', id: '0190a6e0-0000-7000-8000-000000000002' })
+        schedule('late', new Date('2024-01-08'))
+        return { euro: euro + more }
+      },
+    },
+    timer: (state) => state,
+  })
+  const running = await store.project(bills)
+  await running.waitFor(position!)
+  await running.close()
+  const users = defineInlineProjection<{ isTaken: boolean }>({
+    name: 'users',
+    source: { kind: 'category', category: 'user' },
+    partitionBy: 'stream',
+    initialState: () => ({ isTaken: false }),
+    on: { Registered: () => ({ isTaken: true }) },
+  })
+  await using _carried = await store.project(users)
+  await store.stream('user-ada').append({ type: 'Registered' })
 }

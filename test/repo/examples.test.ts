@@ -87,6 +87,20 @@ const KEY_LINES: Readonly<Record<string, readonly string[]>> = {
     'the best customer is ada, with 40 €',
     'bob has cancelled, and then bought for 30 €',
   ],
+  'reports.ts': [
+    'ada has bought for 40 €',
+    'cleo has bought for 9 €',
+    '5 events are in the database; the projection is live',
+  ],
+  'users.ts': [
+    'ada@example.com belongs to user-1',
+    'user-2 is registered with bob@example.com',
+    'user-3 is refused: ada@example.com is taken',
+    'user-4 is registered with cleo@example.com',
+    'user-5 is refused: cleo@example.com is taken',
+    'user-3 is registered with ada@example.com',
+    '4 users, 5 events; the projection is inline',
+  ],
   'roles.ts': [
     '8 events were linked:',
     'administration: 2 steps in 2 declarations',
@@ -151,11 +165,14 @@ test('examples/shop.ts --keep leaves a store that is sound', async () => {
   }
 })
 
+/** The library, Node, and the sinks with the database that one of them is for. */
+const IMPORTED = /^(node:|eventdb(\/|$)|\.\/sinks\/|better-sqlite3$)/
+
 test.each(programs)('examples/%s imports the library by its public names', (name) => {
   const specifiers = [...readRepositoryFile(`examples/${name}`).matchAll(/from '([^']+)'/g)].map(
     ([, it]) => it!,
   )
-  expect(specifiers.filter((it) => !/^(node:|eventdb(\/|$))/.test(it))).toEqual([])
+  expect(specifiers.filter((it) => !IMPORTED.test(it))).toEqual([])
 })
 
 /** Runs an example, once for all tests. */
