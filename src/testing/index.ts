@@ -1,6 +1,6 @@
 /**
- * What others need to test a driver, a middleware or their own program: the conformance suites of the key-value contract and
- * of the event store, examples of how aggregates and projections behave, a runtime on virtual time, and an engine that fails on demand. This layer knows contracts and
+ * What others need to test a driver, a middleware or their own program: the conformance suites of the key-value contract, of
+ * the event store and of sinks, examples of how aggregates and projections behave, a runtime on virtual time, and an engine that fails on demand. This layer knows contracts and
  * seams. It must not know any driver, nor a test runner, and nothing of the library may import it.
  */
 export { Faults, faultyEngine, type WriteFault } from './faulty-engine.ts'
@@ -16,6 +16,11 @@ export {
   seededRandom,
   simulatedRuntime,
 } from './simulated-runtime.ts'
+export {
+  type SinkConformanceOptions,
+  type SinkFixture,
+  sinkConformance,
+} from './sink-conformance.ts'
 export { specify } from './specify.ts'
 export type {
   ExpectedError,

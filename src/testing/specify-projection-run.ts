@@ -49,20 +49,18 @@ export interface RunResult {
 export const KEYS: CopyKeys = new CopyKeys(new Keyspace(subspace(new Uint8Array())), 0)
 
 const UNBOUNDED = { rowsMax: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY }
-const AT_ONCE = { steps: Number.POSITIVE_INFINITY, isEndless: true }
-const ONE = { steps: 1 }
 
 /** Nobody else is there to have a turn; and a test may have stopped the timers. */
 const RUNTIME: Runtime = { ...systemRuntime, defer: queueMicrotask }
 
 /** Handles everything in one batch. */
 export function runAtOnce<S>(scene: RunScene<S>): Promise<RunResult> {
-  return new Run(scene).toTheEnd(AT_ONCE)
+  return new Run(scene).toTheEnd(Number.POSITIVE_INFINITY)
 }
 
 /** Handles one event or timer a batch, with what is held written and read in between. */
 export function runOneByOne<S>(scene: RunScene<S>): Promise<RunResult> {
-  return new Run(scene).toTheEnd(ONE)
+  return new Run(scene).toTheEnd(1)
 }
 
 /** Which events of a log a projection gets to see. */
@@ -90,8 +88,9 @@ class Run<S> {
     this.#start = { place: this.#source.origin, position: 0n, eventPosition: 0n, watermarkMs: undefined }
   }
 
-  async toTheEnd(limits: Omit<HandlingLimits, 'clockMs'>): Promise<RunResult> {
+  async toTheEnd(steps: number): Promise<RunResult> {
     const { clockMs } = this.#scene
+    const limits = { steps, goesOn: steps === 1 ? undefined : () => !this.#isOver }
     let left = eventsOf(this.#scene)
     for (let isCut = true; isCut && !this.#isEnded; ) {
       const batch = await this.#batch(left, { ...limits, clockMs: undefined })
@@ -130,26 +129,12 @@ class Run<S> {
       },
       this.#start,
     )
-    await this.#handle(handling, events, limits)
+    await handling.run(events, limits)
     const { failure, place, position, eventPosition, watermarkMs } = handling
     if (failure === undefined) this.#keep(handling, rows)
     else this.#stop = { error: failure.error, where: whereIs(failure), isUnwritable: false }
     this.#start = { place, position, eventPosition, watermarkMs }
     return handling
-  }
-
-  /** What may be stopped gets one event after the other, as each may be the last that is wanted. */
-  async #handle(
-    handling: Handling<S>,
-    events: readonly RecordedEvent[],
-    limits: HandlingLimits,
-  ): Promise<void> {
-    const isWhole = !this.#scene.isOnce || limits.isEndless !== true || events.length === 0
-    if (isWhole) return handling.run(events, limits)
-    for (const event of events) {
-      await handling.run([event], limits)
-      if (handling.failure !== undefined || this.#isOver) return
-    }
   }
 
   #keep({ states, effects, first }: Handling<S>, rows: BufferedRows): void {

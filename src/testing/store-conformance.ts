@@ -83,12 +83,19 @@ import { projectionDeletionLaws } from './store/projection-deletion-laws.ts'
 import { projectionEmittingLaws } from './store/projection-emitting-laws.ts'
 import { projectionFaultLaws } from './store/projection-fault-laws.ts'
 import { projectionHandlingLaws } from './store/projection-handling-laws.ts'
+import { projectionInlineAppendLaws } from './store/projection-inline-append-laws.ts'
+import { projectionInlineEmittingLaws } from './store/projection-inline-emitting-laws.ts'
+import { projectionInlineHistoryLaws } from './store/projection-inline-history-laws.ts'
+import { projectionInlineReasonLaws } from './store/projection-inline-reason-laws.ts'
+import { projectionInlineRefusalLaws } from './store/projection-inline-refusal-laws.ts'
+import { projectionInlineVersionLaws } from './store/projection-inline-version-laws.ts'
 import { projectionKvLaws } from './store/projection-kv-laws.ts'
 import { projectionOddFaultLaws } from './store/projection-odd-fault-laws.ts'
 import { projectionOnceLaws } from './store/projection-once-laws.ts'
 import { projectionPartitionLaws } from './store/projection-partition-laws.ts'
 import { projectionPositionLaws } from './store/projection-position-laws.ts'
 import { projectionProcessLaws } from './store/projection-process-laws.ts'
+import { projectionRaceLaws } from './store/projection-race-laws.ts'
 import { projectionRemovalLaws } from './store/projection-removal-laws.ts'
 import { projectionRestartLaws } from './store/projection-restart-laws.ts'
 import { projectionRetryLaws } from './store/projection-retry-laws.ts'
@@ -262,12 +269,19 @@ export function storeConformance(options: StoreConformanceOptions): void {
   projectionStatusLaws(laws)
   projectionRestartLaws(laws)
   projectionVersionLaws(laws)
+  projectionRaceLaws(laws)
   projectionRemovalLaws(laws)
   projectionProcessLaws(laws)
   projectionOnceLaws(laws)
   projectionDefinitionLaws(laws)
   projectionBatchLaws(laws)
   projectionOddFaultLaws(laws)
+  projectionInlineAppendLaws(laws)
+  projectionInlineRefusalLaws(laws)
+  projectionInlineReasonLaws(laws)
+  projectionInlineHistoryLaws(laws)
+  projectionInlineEmittingLaws(laws)
+  projectionInlineVersionLaws(laws)
 }
 
 /** Turns laws into tests. Each gets a seed of its own, which is its place in the list. */

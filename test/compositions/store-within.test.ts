@@ -24,6 +24,9 @@ const LEFT_OUT: readonly RegExp[] = [
   // The fixture reads everything in one transaction before it hands anything out.
   /throws the reason of its signal$/,
   /^a read that is under way when its index is dropped/,
+  // What shares a transaction is a matter of the queue again, and so is whom an inline projection refuses of those.
+  /^inline projections: (of 50 appends|later appends of a batch|a refused append counts|each event is handled of a stream that keeps)/,
+  /^inline projections: (appends that wait when the store|a handler that waits for an append|the position of an append)/,
 ]
 
 function lawTest(name: string, law: () => Promise<void>): void {

@@ -64,7 +64,7 @@ describe.each(ENGINES)('openEventStore() with %s', (engine) => {
       assert.deepEqual(error.details.found, found)
       assert.deepEqual(error.details.supported, {
         format: 1,
-        features: [],
+        features: ['inline'],
         indexes: ['category', 'type', 'tag'],
       })
     }

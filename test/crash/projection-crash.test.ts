@@ -2,20 +2,16 @@ import { join } from 'node:path'
 import { openEventStore } from 'eventdb'
 import { seededRandom } from 'eventdb/testing'
 import { expect, test } from 'vitest'
-import { type Child, startChild } from '../support/child-process.ts'
+import { startChild } from '../support/child-process.ts'
+import { batchesOf, begin, killSomewhere, type ProjectingChild } from '../support/killed-projections.ts'
 import { expectSums, sums } from '../support/projected-sums.ts'
-import type { ProjectingReport } from '../support/projecting-report.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 /** How often a process is killed, all on one store. */
 const KILLS = 25
-/** It is killed after so many batches, at most. */
-const BATCHES_MOST = 4
 
 /** Another one than the default finds other moments: the seed of a failed run is in its output. */
 const seed = Number(process.env.EVENTDB_SEED ?? 20_260_501)
-
-type ProjectingChild = Child<ProjectingReport>
 
 test.each(['sqlite', 'lmdb'] as const)(
   'a projection of a %s store is what an uninterrupted run makes it, when the process that runs it is killed',
@@ -60,29 +56,6 @@ test.each(['sqlite', 'lmdb'] as const)(
   },
   300_000,
 )
-
-async function begin(child: ProjectingChild): Promise<void> {
-  await child.reported(({ event }) => event === 'ready')
-  child.tell('go')
-  await child.reported(({ event }) => event === 'open')
-}
-
-/** Most are killed while they handle events or commit them, some before they lead. */
-async function killSomewhere(child: ProjectingChild, random: () => number): Promise<void> {
-  await begin(child)
-  if (random() < 0.9) {
-    await child.reported(({ event }) => event === 'handling')
-    const enough = Math.floor(BATCHES_MOST * random())
-    await child.reported(() => batchesOf(child) >= enough)
-  }
-  await new Promise((resolve) => setTimeout(resolve, 250 * random()))
-  child.signal('SIGKILL')
-  await child.ended
-}
-
-function batchesOf({ reports }: ProjectingChild): number {
-  return reports.filter(({ event }) => event === 'progress').length
-}
 
 /** Handles all that is left, and finds that everything was handled once. Returns how many events that are. */
 async function finish(path: string, engine: 'sqlite' | 'lmdb'): Promise<number> {

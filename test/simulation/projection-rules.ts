@@ -70,6 +70,9 @@ export function timerText(partition: string, name: string, dueMs: number): strin
   return `timer ${partition}/${name}/${dueMs}`
 }
 
+/** What all timers together are called by those who let them fail. */
+export const ALL_TIMERS = 'all timers'
+
 /** Makes the projection of a version. All versions emit for the same events. */
 export function sumsOf(rules: Rules): Projection<WishedEvent, Sum> {
   const { plan, version } = rules
@@ -145,7 +148,7 @@ async function runTimer(
   const { partition, kv, position } = context
   const of = timerText(partition, name, due.getTime())
   kv.set(['due', partition, name], { due: due.getTime(), at: `${position}` })
-  if (rules.fails(of)) throw new Error(`${of} fails`)
+  if (rules.fails(of) || rules.fails(ALL_TIMERS)) throw new Error(`${of} fails`)
   const timers = state.timers + 1
   context.emit(`out-${timers % 2}`, { type: 'Out', data: { of, version: rules.version, count: timers } })
   if (timers % 3 === 0) context.schedule(name, new Date(due.getTime() + 700))

@@ -1,9 +1,17 @@
 import { EventDbError, type NewEvent } from 'eventdb'
 import { sleep } from '../../src/runtime.ts'
 import { historyOf, readStored } from './projection-comparing.ts'
+import { FOUND } from './projection-correlations.ts'
 import { closeProcess, type Process } from './projection-process.ts'
-import { eventText, NAME, timerText, type Wish } from './projection-rules.ts'
-import { note, type ProjectionWorld, runVersion, sourceEvents, startProcess } from './projection-world.ts'
+import { ALL_TIMERS, eventText, NAME, timerText, type Wish } from './projection-rules.ts'
+import {
+  count,
+  note,
+  type ProjectionWorld,
+  runVersion,
+  sourceEvents,
+  startProcess,
+} from './projection-world.ts'
 
 /** Processes that run or stand still, at most. */
 const PROCESSES_MAX = 3
@@ -11,6 +19,9 @@ const STREAMS = ['in-a', 'in-a', 'in-b', 'in-c', 'other-x'] as const
 const TYPES = ['A', 'A', 'B', 'B', 'C', 'C', 'D'] as const
 const REFUSALS: readonly string[] = [
   'stream-not-found',
+  'storage-failed',
+  'commit-unknown',
+  'projection-not-found',
   'projection-building',
   'projection-superseded',
   'projection-not-faulted',
@@ -18,6 +29,7 @@ const REFUSALS: readonly string[] = [
   'projection-faulted',
 ]
 
+/** Says `false` if nothing came of it. */
 type Act = (world: ProjectionWorld) => Promise<unknown>
 
 /** What may happen, and how often. */
@@ -32,14 +44,16 @@ const ACTS: readonly (readonly [weight: number, name: string, act: Act])[] = [
   [4, 'stand', stand],
   [5, 'goOn', goOn],
   [2, 'jump', jump],
-  [4, 'fail', fail],
+  [6, 'fail', fail],
   [4, 'heal', heal],
-  [3, 'skip', skip],
+  [8, 'skip', skip],
   [2, 'pause', (world) => administer(world, (handle) => handle.pause())],
   [4, 'resume', (world) => administer(world, (handle) => handle.resume())],
-  [2, 'reset', (world) => beginAnew(world, 'reset')],
-  [2, 'rebuild', (world) => beginAnew(world, 'rebuild')],
-  [3, 'deploy', deploy],
+  [4, 'reset', (world) => beginAnew(world, 'reset')],
+  [5, 'rebuild', (world) => beginAnew(world, 'rebuild')],
+  [5, 'deploy', deploy],
+  [1, 'delete', remove],
+  [4, 'rejoin', rejoin],
   [6, 'breakDisk', breakDisk],
   [4, 'wait', wait],
 ]
@@ -51,7 +65,7 @@ const DEALT = ACTS.flatMap((act) => Array.from({ length: act[0] }, () => act))
 export async function step(world: ProjectionWorld): Promise<void> {
   const [, name, act] = oneOf(world, DEALT)
   note(world, name)
-  await act(world)
+  if ((await act(world)) !== false) count(world, name)
   const pause = world.random()
   await sleep(
     world.runtime,
@@ -160,12 +174,17 @@ async function jump(world: ProjectionWorld): Promise<void> {
 
 /** An event that was not handled yet, or a timer, fails from now on. */
 async function fail(world: ProjectionWorld): Promise<void> {
+  if (world.plan.hasTimers && chance(world, 0.4)) {
+    world.failing.add(ALL_TIMERS)
+    return
+  }
   const { copies } = await readStored(world)
   const next = copies.flatMap(({ held }) => held.timers)
   if (next.length > 0 && chance(world, 0.7)) {
     const [dueMs, partition, name] = oneOf(world, next).split(' ')
     world.failing.add(timerText(partition!, name!, Number(dueMs)))
   } else world.failing.add(eventText(world.appended + 1 + below(world, 5)))
+  if (chance(world, 0.5)) await append(world)
 }
 
 async function heal(world: ProjectionWorld): Promise<void> {
@@ -192,8 +211,8 @@ async function breakDisk(world: ProjectionWorld): Promise<void> {
 async function administer(
   world: ProjectionWorld,
   act: (handle: ReturnType<Process['store']['projection']>) => Promise<unknown>,
-): Promise<void> {
-  await permitting(world, () => act(world.observer.store.projection(NAME)))
+): Promise<boolean> {
+  return permitting(world, () => act(world.observer.store.projection(NAME)))
 }
 
 /** What it refuses is no failure. */
@@ -208,13 +227,13 @@ async function permitting(world: ProjectionWorld, act: () => Promise<unknown>): 
   }
 }
 
-async function skip(world: ProjectionWorld): Promise<void> {
-  if (world.plan.isPlain) return
+async function skip(world: ProjectionWorld): Promise<boolean> {
+  if (world.plan.isPlain) return false
   const before = await readStored(world)
   // A copy that takes its place with less time behind it is given that of the other, which no loop knows of.
   const building = before.copies.length > 1 && !world.plan.hasTimers && chance(world, 0.4)
   const handle = world.observer.store.projection(NAME)
-  await permitting(world, async () => {
+  return permitting(world, async () => {
     const { event, timer, partition } = await handle.skip({ building })
     const after = await readStored(world)
     const skipped = after.copies.find(
@@ -245,29 +264,48 @@ function loseFrom(
   }
 }
 
-async function beginAnew(world: ProjectionWorld, kind: 'reset' | 'rebuild'): Promise<void> {
+async function beginAnew(world: ProjectionWorld, kind: 'reset' | 'rebuild'): Promise<boolean> {
   const events = await sourceEvents(world)
   const isWhole = world.plan.isPlain || world.plan.hasTimers
   const first = isWhole || chance(world, 0.6) ? undefined : events[below(world, events.length)]
-  const handle = world.observer.store.projection(NAME)
+  const { store } = world.observer
+  if (world.plan.correlation !== undefined && chance(world, 0.4)) {
+    const isDone = await permitting(world, () => store.projection(FOUND)[kind]())
+    if (isDone) count(world, `${kind} of the correlation`)
+    return false
+  }
+  const handle = store.projection(NAME)
   const isDone = await permitting(world, () => handle[kind](first && { from: first.place }))
-  if (!isDone || first === undefined) return
+  if (!isDone || first === undefined) return isDone
   const { copies } = await readStored(world)
   const number = Math.max(...copies.map((copy) => copy.number))
   note(world, `  copy ${number} from ${first.place}`)
   world.copies.set(number, { ...historyOf(world, number), after: first.position - 1n })
   loseFrom(world, events, 0n, first.position - 1n)
+  return true
+}
+
+/** What timers were due and had not run is forgotten by that, which no loop knows of. */
+async function remove(world: ProjectionWorld): Promise<boolean> {
+  const { isPlain, hasTimers } = world.plan
+  return !(isPlain && hasTimers) && administer(world, (handle) => handle.delete())
+}
+
+/** A process whose projection was deleted or superseded runs the newest version. */
+async function rejoin(world: ProjectionWorld): Promise<boolean> {
+  const free = world.processes.find(({ version, runtime }) => version === undefined && !runtime.stands)
+  return free !== undefined && permitting(world, () => runVersion(world, free, world.version))
 }
 
 /** A process runs a newer version. */
-async function deploy(world: ProjectionWorld): Promise<void> {
-  if (world.version >= 4) return
+async function deploy(world: ProjectionWorld): Promise<boolean> {
+  if (world.version >= 5) return false
   const free = world.processes.filter(({ version, runtime }) => version === undefined && !runtime.stands)
   const isNew = free.length === 0 || chance(world, 0.5)
   if (isNew && world.processes.length >= PROCESSES_MAX) await kill(world)
   world.version += 1
   note(world, `  version ${world.version}`)
-  await permitting(world, () =>
+  return permitting(world, () =>
     isNew ? startProcess(world, world.version) : runVersion(world, oneOf(world, free), world.version),
   )
 }
@@ -283,7 +321,8 @@ async function wait(world: ProjectionWorld): Promise<void> {
   )
   if (!isThere) return
   const { copies } = await readStored(world)
-  const serving = copies.find(({ role }) => role === 'serving')!
+  const serving = copies.find(({ role }) => role === 'serving')
+  if (serving === undefined) throw new Error(`Waited for ${position}, but there is no projection`)
   if (serving.control.position < position! && world.copies.size === reset) {
     throw new Error(`Waited for ${position}, but it stands at ${serving.control.position}`)
   }

@@ -96,6 +96,16 @@ export class Replay {
     return true
   }
 
+  /** Drops the timer that is due first, if it is to be left out: whoever skips it does so before it is due. Returns whether it did. */
+  dropTimer(): boolean {
+    const [first] = this.#timers.toSorted(byTurn)
+    if (first === undefined) return false
+    const { name, partition, dueMs } = first
+    if (!this.#omissions.timers.has(timerText(partition, name, dueMs))) return false
+    this.#timers = this.#timers.filter((timer) => timer !== first)
+    return true
+  }
+
   /** What there is now. */
   truth(): Truth {
     const partitions = [...this.#states].sort(([a], [b]) => (a < b ? -1 : 1))

@@ -5,6 +5,7 @@ import type { Engine } from '../../src/kv/index.ts'
 import { NameRows } from '../../src/projection/name-rows.ts'
 import { sleep } from '../../src/runtime.ts'
 import { keyspaceOf } from '../../src/store/keyspace.ts'
+import { type CorrelationPlan, correlationOf } from './projection-correlations.ts'
 import { closeProcess, openProcess, type Process } from './projection-process.ts'
 import { type Rules, type RulesPlan, sumsOf } from './projection-rules.ts'
 import type { SourceEvent } from './projection-truth.ts'
@@ -14,8 +15,10 @@ export interface CopyHistory {
   readonly after: bigint
   readonly events: Set<bigint>
   readonly timers: Set<string>
-  /** How far it was seen to be. */
+  /** How far it was seen to be, who led it then, and whether it was being built. */
   position: bigint
+  term: number
+  role: 'serving' | 'building' | undefined
 }
 
 /** What is drawn for a run before it begins. */
@@ -25,7 +28,12 @@ export interface RunPlan extends RulesPlan {
   readonly hasFaults: boolean
   /** Whether nothing is skipped and nothing begins in the middle, so that one loop says all that is emitted. */
   readonly isPlain: boolean
+  /** Runs beside, if there is one. */
+  readonly correlation: CorrelationPlan | undefined
 }
+
+/** What has happened in all runs, and how often. */
+export type Tally = Map<string, number>
 
 /** A database with several processes that project, and one that looks on. */
 export interface ProjectionWorld {
@@ -45,6 +53,7 @@ export interface ProjectionWorld {
   /** Causes of what may never be emitted, as they were skipped. */
   readonly lost: Set<string>
   readonly log: string[]
+  readonly tally: Tally
   version: number
   appended: number
   started: number
@@ -69,12 +78,19 @@ function planOf(random: () => number): RunPlan {
     steps: 10 + Math.floor(random() * 25),
     cacheMax: [0, 1, 100][Math.floor(random() * 3)]!,
     hasFaults: chance(0.6),
-    isPlain: chance(0.6),
+    isPlain: chance(0.5),
+    correlation: chance(0.4)
+      ? {
+          looksFor: chance(0.5) ? 'following' : 'absence',
+          by: chance(0.5) ? 'stream' : 'function',
+          overlap: (['every', 'first', 'last'] as const)[Math.floor(random() * 3)]!,
+        }
+      : undefined,
   }
 }
 
 /** Makes a world with nothing in it. */
-export async function makeProjectionWorld(seed: number): Promise<ProjectionWorld> {
+export async function makeProjectionWorld(seed: number, tally: Tally): Promise<ProjectionWorld> {
   const runtime = simulatedRuntime({ seed, shuffle: seed % 3 !== 0 })
   const random = seededRandom(seed)
   const plan = planOf(random)
@@ -88,6 +104,7 @@ export async function makeProjectionWorld(seed: number): Promise<ProjectionWorld
     failing: new Set(),
     copies: new Map(),
     lost: new Set(),
+    tally,
     log: [JSON.stringify(plan)],
     ...{ version: 1, appended: 0, started: 0 },
   }
@@ -97,6 +114,11 @@ export async function makeProjectionWorld(seed: number): Promise<ProjectionWorld
 export async function closeProjectionWorld({ processes, observer }: ProjectionWorld): Promise<void> {
   for (const process of processes) process.runtime.goOn()
   await Promise.all([...processes, observer].map(closeProcess))
+}
+
+/** Counts what has happened. */
+export function count({ tally }: Pick<ProjectionWorld, 'tally'>, what: string, times = 1): void {
+  tally.set(what, (tally.get(what) ?? 0) + times)
 }
 
 /** Notes what has happened. */
@@ -119,6 +141,16 @@ export async function startProcess(world: ProjectionWorld, version: number): Pro
   world.started += 1
   const process = await openProcess(`P${world.started}`, world.engine, world.runtime)
   world.processes.push(process)
+  const { correlation, source } = world.plan
+  if (correlation !== undefined) {
+    const { cacheMax } = world.plan
+    const onProblem = (): void => count(world, 'problem')
+    await process.store.project(correlationOf({ source, correlation }), {
+      leaseMs: 1_000,
+      cacheMax,
+      onProblem,
+    })
+  }
   await runVersion(world, process, version)
   return process
 }
@@ -129,11 +161,20 @@ export async function runVersion(world: ProjectionWorld, process: Process, versi
   process.running = await process.store.project(sums, {
     leaseMs: 1_000,
     cacheMax: world.plan.cacheMax,
-    onFault: ({ event, timer, error }) =>
-      note(world, `${process.name} fault ${event?.position} ${timer?.name} ${error.message}`),
-    onProblem: (error) => note(world, `${process.name} problem ${error}`),
+    onFault: ({ event, timer, error }) => {
+      count(world, 'fault')
+      note(world, `${process.name} fault ${event?.position} ${timer?.name} ${error.message}`)
+    },
+    onProblem: (error) => {
+      count(world, 'problem')
+      note(world, `${process.name} problem ${error}`)
+    },
   })
   process.version = version
+  void process.running.ended.then(({ reason }) => {
+    process.version = undefined
+    note(world, `${process.name} ended: ${reason}`)
+  })
 }
 
 /** All events of the source, in order. */

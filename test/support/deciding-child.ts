@@ -2,7 +2,13 @@
  * One of several processes that decide within the same boundaries: `deciding-child.ts <folder> <engine> <name>`. Reports `ready`, begins when it
  * is told to `go`, and reports what it got when it is `done`.
  */
-import { AppendConditionError, type EventStore, openEventStore, TransactionTooOldError } from 'eventdb'
+import {
+  AppendConditionError,
+  ConflictError,
+  type EventStore,
+  openEventStore,
+  TransactionTooOldError,
+} from 'eventdb'
 import { type DeciderReport, INVOICES, SEATS } from './decided.ts'
 import { report, told } from './told.ts'
 
@@ -50,13 +56,13 @@ async function takeSeat(on: EventStore, seat: number): Promise<boolean> {
   }
 }
 
-/** Runs a transaction again if this process stood still for longer than one may take. */
+/** Runs a transaction again if this process stood still for longer than one may take, or was always the slowest of those in each other's way. */
 async function again<T>(run: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await run()
     } catch (error) {
-      if (!(error instanceof TransactionTooOldError)) throw error
+      if (!(error instanceof TransactionTooOldError || error instanceof ConflictError)) throw error
     }
   }
 }

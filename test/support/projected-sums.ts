@@ -1,7 +1,9 @@
 import {
   defineEvents,
+  defineInlineProjection,
   defineProjection,
   type EventStore,
+  type InlineContext,
   type JsonValue,
   type Projection,
   type ProjectionReader,
@@ -29,26 +31,50 @@ export const EMITTED = ['echo-0', 'echo-1', 'thirds'] as const
 
 type Found = RecordedEvent<Counted>
 
+/** What is known of an event in any case. */
+type Known = Pick<Found, 'data' | 'id' | 'streamId' | 'version'>
+
 /** Sums by stream; echoes each event, links every third of a stream, and keeps the running total. */
-export function sums(beforeEach: (event: Pick<Found, 'data'>) => Promise<void>): Projection<Counted, Sum> {
+export function sums(beforeEach: (event: Known) => Promise<void>): Projection<Counted, Sum> {
   return defineProjection(defineEvents<Counted>(), {
     name: 'sums',
     source: { kind: 'category', category: 'sum' },
     partitionBy: 'stream',
     initialState: (): Sum => ({ count: 0, digest: 0 }),
-    on: {
-      Counted: async (sum, event, context) => {
-        await beforeEach(event)
-        const total = (((await context.kv.get(['total'])) as number | undefined) ?? 0) + event.data.by
-        context.kv.set(['total'], total)
-        context.kv.set(['of', event.streamId, event.version], total)
-        const next = added(sum, event.data.by)
-        context.emit(echoOf(event.data.by), { type: 'Echo', data: { of: event.id, total } })
-        if (next.count % 3 === 0) context.linkTo('thirds', event)
-        return next
-      },
-    },
+    on: { Counted: summing(beforeEach) },
   })
+}
+
+/** The same as part of each append. */
+export function inlineSums(
+  version: number,
+  beforeEach: (event: Known) => Promise<void> = async () => {},
+): Projection<Counted, Sum> {
+  return defineInlineProjection(defineEvents<Counted>(), {
+    name: 'sums',
+    version,
+    source: { kind: 'category', category: 'sum' },
+    partitionBy: 'stream',
+    initialState: (): Sum => ({ count: 0, digest: 0 }),
+    on: { Counted: summing(beforeEach) },
+  })
+}
+
+function summing(beforeEach: (event: Known) => Promise<void>) {
+  return async (
+    sum: Sum,
+    event: Known,
+    { kv, emit, linkTo }: Pick<InlineContext, 'kv' | 'emit' | 'linkTo'>,
+  ): Promise<Sum> => {
+    await beforeEach(event)
+    const total = (((await kv.get(['total'])) as number | undefined) ?? 0) + event.data.by
+    kv.set(['total'], total)
+    kv.set(['of', event.streamId, event.version], total)
+    const next = added(sum, event.data.by)
+    emit(echoOf(event.data.by), { type: 'Echo', data: { of: event.id, total } })
+    if (next.count % 3 === 0) linkTo('thirds', event)
+    return next
+  }
 }
 
 function added({ count, digest }: Sum, by: number): Sum {
@@ -84,8 +110,11 @@ function plainLoop(events: readonly Found[]): Expected {
 }
 
 /** Finds what the projection holds to be what a plain loop makes of the events up to its checkpoint. Returns how many these are. */
-export async function expectSums(store: EventStore): Promise<number> {
-  const handle = store.projection(sums(async () => {}))
+export async function expectSums(
+  store: EventStore,
+  projection: Projection<Counted, Sum> = sums(async () => {}),
+): Promise<number> {
+  const handle = store.projection(projection)
   const { position, states, model } = await handle.read(held)
   const all = await store.category<Counted>('sum').read().toArray()
   const events = all.filter((event) => event.position <= (position ?? 0n))

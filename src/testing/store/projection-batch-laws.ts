@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { defineProjection } from '../../projection/define-projection.ts'
 import { sleep } from '../../runtime.ts'
 import type { NewEvent } from '../../store/event.ts'
 import { dataIn, numbers, type SimulatedStoreScene, type StoreLaws, uuidOf } from './laws.ts'
@@ -28,17 +29,50 @@ const OF_S = { source: { kind: 'stream', streamId: 's' } } as const
 function largeLaws({ simulatedLaw }: StoreLaws): void {
   simulatedLaw('what is too much for one transaction is done in several', async ({ store }) => {
     await append(store, ...numbers(1, 120))
+    let calls = 0
     const projection = counts((_state, { data }, { emit }) => {
+      calls += 1
       emit('out', a('x'.repeat(1_000_000) + data))
       return undefined
     }, OF_S)
     assert.deepEqual(await made(store, projection), { '': 120 })
+    assert.equal(calls, 120, 'each event is handled once')
     const out = await dataIn(store, 'out')
     assert.deepEqual(
       out.map((data) => Number((data as string).slice(1_000_000))),
       numbers(1, 120),
     )
   })
+
+  const large = 'x'.repeat(1_000_000)
+  const growing: readonly (readonly [string, () => unknown, (state: unknown) => unknown])[] = [
+    ['as texts', () => '', () => large],
+    ['in lists of lists', () => [], () => numbers(1, 10).map(() => [large.slice(0, 100_000)])],
+    [
+      'in many members',
+      () => ({}),
+      () => Object.fromEntries(numbers(1, 10_000).map((number) => [number, large.slice(0, 100)])),
+    ],
+    ['in place', () => ({ text: '' }), (state) => void Object.assign(state as object, { text: large })],
+  ]
+  for (const [how, initialState, next] of growing) {
+    simulatedLaw(`large states end a batch early, ${how}`, async ({ store }) => {
+      await append(store, ...numbers(1, 20))
+      const handled: number[] = []
+      const projection = defineProjection<unknown>({
+        name: 'p',
+        ...OF_S,
+        partitionBy: ({ data }) => `${data}`,
+        initialState,
+        any: next,
+      })
+      const running = await store.project(projection, { onProgress: (told) => handled.push(told.handled) })
+      await caughtUp(store, running)
+      assert.equal(handled.at(-1), 20)
+      const sizes = handled.map((total, at) => total - (handled[at - 1] ?? 0))
+      assert.ok(Math.max(...sizes) < 20, `${sizes} at once`)
+    })
+  }
 
   simulatedLaw('many partitions are changed by many events', async ({ store }) => {
     const count = 6_000

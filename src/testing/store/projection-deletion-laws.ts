@@ -64,6 +64,31 @@ function deletedLaws({ simulatedLaw }: StoreLaws): void {
     })
   }
 
+  simulatedLaw(
+    'how far behind a stream is whose deletions are told, counts its events',
+    async ({ store }) => {
+      const running = await store.project(obituaries({ source: { kind: 'stream', streamId: 's' } }))
+      await store.stream('s').append([a(1), a(2)])
+      await caughtUp(store, running)
+      await running.close()
+      const behind = async () => {
+        const { lag, isLagExact, streamVersion } = await running.status()
+        return [lag, isLagExact, streamVersion]
+      }
+      await store.stream('t').append([a(7), a(8)])
+      assert.deepEqual(await behind(), [0, true, 2])
+      await store.stream('s').append([a(3), a(4), a(5)])
+      await store.stream('t').append(a(9))
+      assert.deepEqual(await behind(), [3, true, 2])
+      await store.stream('s').delete()
+      assert.deepEqual(await behind(), [0, true, 2])
+      await store.stream('s').append(a(6))
+      assert.deepEqual(await behind(), [1, true, 2])
+      await store.stream('s').tombstone()
+      assert.deepEqual(await behind(), [0, true, 2])
+    },
+  )
+
   simulatedLaw('deletions are told as they happen', async ({ store }) => {
     const running = await store.project(obituaries({ source: { kind: 'category', category: 'c' } }))
     const seen: Log[] = []

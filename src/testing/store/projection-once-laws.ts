@@ -276,6 +276,23 @@ function endLaws({ simulatedLaw }: StoreLaws): void {
     await assert.rejects(store.runOnce(projection, { signal: controller.signal }), reason)
   })
 
+  simulatedLaw('runOnce() handles no event behind an abort', async ({ store }) => {
+    await append(store, ...numbers(1, 10))
+    for (const settings of [{}, { timer: () => undefined }]) {
+      const controller = new AbortController()
+      const reason = new Error('enough')
+      const seen: unknown[] = []
+      const handler = async (_state: number, { data }: { readonly data?: unknown }): Promise<undefined> => {
+        seen.push(data)
+        await Promise.resolve()
+        if (data === 3) controller.abort(reason)
+      }
+      const projection = counts(handler as never, settings as never)
+      await assert.rejects(store.runOnce(projection, { signal: controller.signal }), reason)
+      assert.deepEqual(seen, [1, 2, 3])
+    }
+  })
+
   simulatedLaw('events that are appended meanwhile are not of the past', async ({ store }) => {
     await append(store, 1)
     const projection = counts(async (_state, { data }) => {
@@ -286,8 +303,9 @@ function endLaws({ simulatedLaw }: StoreLaws): void {
   })
 }
 
+const hour = 3_600_000
+
 function clockLaws({ simulatedLaw }: StoreLaws): void {
-  const hour = 3_600_000
   const carts = logs({
     any: (state, { data, time }, context) => {
       if (data === 'paid') context.cancel('abandoned')
@@ -316,5 +334,46 @@ function clockLaws({ simulatedLaw }: StoreLaws): void {
       assert.deepEqual(await answer.state(), isDue ? [...expected, `abandoned ${at + 2 + hour}`] : expected)
       assert.equal(answer.position >= begun.position!, true)
     }
+  })
+
+  const alarms = (onTimer: (name: string, stop: () => void) => void) =>
+    logs({
+      any: (state, { data, time }, context) => {
+        for (const seconds of data as readonly number[])
+          context.schedule(`t${seconds}`, new Date(time.getTime() + seconds * 1_000))
+        return [...state, 'event']
+      },
+      timer: (state, { name }, { stop }) => {
+        onTimer(name, stop)
+        return [...state, name]
+      },
+    })
+
+  simulatedLaw('stop() of a timer ends a runOnce() behind it', async ({ store }) => {
+    const at = Date.UTC(2020, 0, 1)
+    const first = await store.stream('s').append(a([1, 2, 60], { time: new Date(at) }))
+    const projection = alarms((name, stop) => name === 't2' && stop())
+    const clockTo = new Date(at + hour)
+    const expected = [['event', 't1', 't2'], true, 1]
+    const byClock = await store.runOnce(projection, { clockTo })
+    assert.deepEqual([await byClock.state(), byClock.isStopped, byClock.handled], expected)
+    const second = await store.stream('s').append(a([], { time: new Date(at + 10_000) }))
+    const byEvent = await store.runOnce(projection, { clockTo })
+    assert.deepEqual([await byEvent.state(), byEvent.isStopped, byEvent.handled], expected)
+    assert.ok(byEvent.position >= first.position! && byEvent.position < second.position!)
+  })
+
+  simulatedLaw('runOnce() runs no timer behind an abort', async ({ store }) => {
+    await store.stream('s').append(a([1, 2, 3, 4], { time: new Date(Date.UTC(2020, 0, 1)) }))
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const seen: string[] = []
+    const projection = alarms((name) => {
+      seen.push(name)
+      if (name === 't2') controller.abort(reason)
+    })
+    const options = { clockTo: new Date(Date.UTC(2021, 0, 1)), signal: controller.signal }
+    await assert.rejects(store.runOnce(projection, options), reason)
+    assert.deepEqual(seen, ['t1', 't2'])
   })
 }

@@ -7,6 +7,7 @@ import {
   assertUnwritten,
   caughtUp,
   endOf,
+  faulted,
   type Log,
   logs,
   made,
@@ -78,6 +79,39 @@ function deleteLaws({ simulatedLaw }: StoreLaws): void {
       assert.deepEqual(await dataIn(store, 'out-1'), [1])
     },
   )
+
+  for (const way of ['reset', 'rebuild'] as const) {
+    simulatedLaw(
+      `one that was deleted emits nothing again, if it is not as far when it is ${way}`,
+      async ({ store, runtime }) => {
+        let isBroken = false
+        const projection = echoes({
+          any: (state, { data }, { emit }) => {
+            if (isBroken && data === 3) throw new Error('no')
+            emit('out', a(data))
+            return [...state, data]
+          },
+        })
+        await append(store, 1, 2, 3, 4, 5)
+        await made(store, projection)
+        await store.projection('p').delete()
+        isBroken = true
+        const running = await store.project(projection, { onFault: () => {} })
+        await faulted(runtime, running)
+        await running[way]()
+        await waitUntil(runtime, 'it is made anew', async () => {
+          const { building, fault } = await running.status()
+          return building === undefined && fault !== undefined
+        })
+        isBroken = false
+        await running.resume()
+        await append(store, 6)
+        await caughtUp(store, running)
+        assert.deepEqual(await running.state(), [1, 2, 3, 4, 5, 6])
+        assert.deepEqual(await dataIn(store, 'out'), [1, 2, 3, 4, 5, 6])
+      },
+    )
+  }
 
   simulatedLaw(
     'delete() while it is paused, or being built, or stands at a fault',

@@ -124,7 +124,8 @@ function bothLaws({ simulatedLaw }: StoreLaws, way: 'reset' | 'rebuild'): void {
       async ({ store }) => {
         const running = await store.project(logs())
         await caughtUp(store, running)
-        await failureOf('invalid-argument', () => running[way]({ from } as never))
+        const { message } = await failureOf('invalid-argument', () => running[way]({ from } as never))
+        assert.match(message, /must be a position \(bigint\) or a time \(Date\), not/)
         await failureOf('invalid-argument', () => running[way]({ since: 1 } as never))
         assert.equal((await running.status()).building, undefined)
       },

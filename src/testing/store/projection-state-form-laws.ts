@@ -49,6 +49,28 @@ function codingLaws({ simulatedLaw }: StoreLaws): void {
     assert.deepEqual((stored as unknown[])[0], ['01', Date.UTC(2001)])
   })
 
+  simulatedLaw('members that are undefined are not remembered either', async ({ store }) => {
+    interface Odd {
+      readonly seen: readonly string[]
+      readonly gone?: undefined
+      readonly within: readonly { readonly gone?: undefined }[]
+    }
+    const projection = defineProjection<Odd>({
+      ...BASE,
+      initialState: () => ({ seen: [], within: [{}] }),
+      any: (state, { data }) => {
+        const members = `${data}: ${Object.keys(state)} ${Object.keys(state.within[0]!)}`
+        const gone = { gone: undefined }
+        const seen = [...state.seen, members]
+        return data === 1 ? { seen, within: [{}], ...gone } : { seen, within: [gone] }
+      },
+    })
+    const running = await store.project(projection)
+    for (const number of [1, 2, 3]) await running.waitFor(await append(store, number))
+    const { seen } = await running.state()
+    assert.deepEqual(seen, ['1: seen,within ', '2: seen,within ', '3: seen,within '])
+  })
+
   simulatedLaw('encode may make bytes', async ({ store }) => {
     const projection = defineProjection<number[]>({
       ...BASE,
