@@ -1,4 +1,5 @@
 import { openEventStore } from 'eventdb'
+import { type Appending, append } from './inline-work.ts'
 import type { Figures } from './measured.ts'
 import {
   build,
@@ -23,6 +24,7 @@ export type ProjectionWork =
   | Projecting
   | Counting
   | Waiting
+  | Appending
 
 async function main(): Promise<void> {
   const { engine, folder, work } = JSON.parse(process.argv[2]!) as ProjectionCell
@@ -31,6 +33,7 @@ async function main(): Promise<void> {
   if (work.kind === 'build') await build(store, work.events)
   else if (work.kind === 'project') figures = await project(store, work)
   else if (work.kind === 'wait') figures = await waitFor(store, work)
+  else if (work.kind === 'append') figures = await append(store, work)
   else figures = await catchUp(store)
   await store.close()
   console.log(JSON.stringify(figures))

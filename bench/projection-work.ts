@@ -5,7 +5,7 @@ import { type Figures, measured } from './measured.ts'
 import { now, patiently, percentile } from './subscription-events.ts'
 
 /** What a projection makes of every event. */
-export type ProjectedBy = 'counting' | 'partitioned' | 'linking' | 'read model'
+export type ProjectedBy = 'counting' | 'counting all' | 'partitioned' | 'linking' | 'read model'
 
 /** A projection handles everything that is there. */
 export interface Projecting {
@@ -84,6 +84,8 @@ function projectionBy(by: ProjectedBy): Projection<EventShape, Counted> {
   switch (by) {
     case 'counting':
       return defineProjection<Counted>({ ...settings, any: counted })
+    case 'counting all':
+      return defineProjection<Counted>({ ...settings, source: { kind: 'all' }, any: counted })
     case 'partitioned':
       return defineProjection<Counted>({
         ...settings,

@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type FeatureOptions, printFigures } from './features.ts'
+import type { InlineBy } from './inline-work.ts'
 import type { Figures } from './measured.ts'
 import { inProcess, medians } from './processes.ts'
 import type { ProjectionCell, ProjectionWork } from './projection-cell.ts'
@@ -25,8 +26,23 @@ const DELAYS: Columns = [
   ['append p99', 'appendP99Ms', 2],
 ]
 
+const APPENDS: Columns = [
+  ['appends/s', 'perSecond', 0],
+  ['without', 'without', 0],
+  ['ratio', 'ratio', 2],
+  ['µs more', 'microsecondsMore', 1],
+  ['µs cpu more', 'cpuMore', 1],
+]
+
+const INLINE: Readonly<Record<Exclude<InlineBy, 'none'>, string>> = {
+  counting: 'inline, counting',
+  partitioned: `inline, counting, ${PARTITIONS.toLocaleString('en')} partitions`,
+  emitting: 'inline, counting and emitting an event',
+}
+
 const NAMES: Readonly<Record<ProjectedBy, string>> = {
-  counting: 'counting, one partition',
+  'counting all': 'counting everything in the log',
+  counting: 'counting a category',
   partitioned: `counting and summing, ${PARTITIONS.toLocaleString('en')} partitions`,
   'read model': 'a row of the read model for every event',
   linking: 'linking every event to one of five streams',
@@ -36,6 +52,7 @@ const NAMES: Readonly<Record<ProjectedBy, string>> = {
 export async function measureProjections(options: FeatureOptions): Promise<void> {
   await measureRates(options)
   await measureDelays(options)
+  await measureInline(options)
 }
 
 /** Each projection beside a catch-up subscription that is handed the same events, in turn. */
@@ -86,6 +103,42 @@ async function measureDelays(options: FeatureOptions): Promise<void> {
       rmSync(folder, { recursive: true, force: true })
     }
     print(options, name, DELAYS, medians(seen))
+  }
+}
+
+/** What an inline projection costs an append: beside the same appends without one, in turn. */
+async function measureInline(options: FeatureOptions): Promise<void> {
+  const { engine, rounds, scale } = options
+  const ways = (Object.keys(INLINE) as (keyof typeof INLINE)[]).filter((by) =>
+    INLINE[by].includes(options.only),
+  )
+  if (ways.length === 0) return
+  printTitle(options, `${engine}: appends of one event, with an inline projection in force`, APPENDS)
+  const folder = join(options.root, `inline-${engine}`)
+  for (const inFlight of [1, 64]) {
+    const events = Math.ceil(scale * (inFlight === 1 ? 4_000 : 40_000))
+    const seen = new Map<InlineBy, Figures[]>()
+    for (let round = 0; round < rounds; round += 1) {
+      for (const by of ['none', ...ways] as const) {
+        const work = { kind: 'append', by, inFlight, events } as const
+        seen.set(by, [...(seen.get(by) ?? []), await runCell({ engine, folder, work })])
+        rmSync(folder, { recursive: true, force: true })
+      }
+    }
+    const none = medians(seen.get('none')!)
+    for (const by of ways)
+      print(options, `${INLINE[by]}, ${inFlight} in flight`, APPENDS, besides(medians(seen.get(by)!), none))
+  }
+}
+
+function besides(figures: Figures, none: Figures): Figures {
+  const [perSecond, without] = [figures.perSecond!, none.perSecond!]
+  return {
+    perSecond,
+    without,
+    ratio: perSecond / without,
+    microsecondsMore: 1e6 / perSecond - 1e6 / without,
+    cpuMore: figures.cpuMicroseconds! - none.cpuMicroseconds!,
   }
 }
 
