@@ -242,6 +242,12 @@ export const PROJECTION_RETRY_MS_MAX: number = 60_000
 export const PROJECTION_CLEAR_ROWS: number = 2_000
 /** Events that a copy may be behind to come into force as an inline projection, or to take the place of one: they are handled in one transaction. */
 export const INLINE_TAIL_EVENTS: number = 256
+/** How long one that is near the end of the log may fail to come into force, as more is appended all the time, until those who append are asked to wait; in milliseconds. */
+export const INLINE_PATIENCE_MS: number = 1_000
+/** How long they are asked to wait, in milliseconds; it doubles each time. */
+export const INLINE_HOLD_MS_MIN: number = 250
+/** The longest that they are asked to wait, in milliseconds. */
+export const INLINE_HOLD_MS_MAX: number = 2_000
 /** Most inline projections that can be in force in a store. */
 export const INLINE_PROJECTIONS_MAX: number = 32
 /** Longest source of an inline projection, as JSON, in bytes: the format row of the store holds it. */

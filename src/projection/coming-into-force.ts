@@ -9,7 +9,6 @@ import {
   UnserializableError,
 } from '../errors.ts'
 import type { Transaction } from '../kv/contract.ts'
-import { stampOf } from '../kv/stamp.ts'
 import { INLINE_TAIL_EVENTS } from '../limits.ts'
 import type { AnyPlace } from '../store/broker.ts'
 import type { Projection } from '../store/contract-projections.ts'
@@ -43,10 +42,15 @@ export interface ForceScene<S> extends CommitScene {
   readonly leaseMs: number
 }
 
-/** It is too far behind, or it has to be done in another way, which will tell why. */
-export type ForceOutcome = CommitOutcome | { readonly kind: 'not-yet' }
+/** It cannot be done yet, or only in another way, which will tell why; or more is appended all the time. */
+export type ForceOutcome = CommitOutcome | { readonly kind: 'not-yet' | 'outrun' }
 
 const NOT_YET = { kind: 'not-yet' } as const
+const OUTRUN = { kind: 'outrun' } as const
+/** How often it is tried at once while others append. Each time, everything that is left is handled. */
+const ATTEMPTS_MAX = 4
+/** Most pages that are looked through for what is left. */
+const TAIL_PAGES_MAX = 8
 
 /**
  * Handles what is left and brings a copy into force, in one transaction: see "How inline projections come into force" in
@@ -54,8 +58,12 @@ const NOT_YET = { kind: 'not-yet' } as const
  */
 export async function comeIntoForce<S>(scene: ForceScene<S>, led: Led): Promise<ForceOutcome> {
   try {
-    return await scene.host.kv.transact((tx) => forceWithin(scene, tx, led), { commitAtOnce: true })
+    return await scene.host.kv.transact((tx) => forceWithin(scene, tx, led), {
+      commitAtOnce: true,
+      attemptsMax: ATTEMPTS_MAX,
+    })
   } catch (error) {
+    if (error instanceof ConflictError) return OUTRUN
     if (isToldElsewhere(error)) return NOT_YET
     throw error
   }
@@ -70,7 +78,6 @@ function isToldElsewhere(error: unknown): boolean {
     error instanceof UnserializableError ||
     error instanceof LimitExceededError ||
     error instanceof TransactionTooLargeError ||
-    error instanceof ConflictError ||
     error instanceof IndexMissingError ||
     error instanceof StreamTombstonedError
   )
@@ -84,7 +91,8 @@ async function forceWithin<S>(scene: ForceScene<S>, tx: Transaction, led: Led): 
   const rival = isBuilding ? await rows.copyAt(tx, name.serving) : undefined
   if (control.fault !== undefined || (isBuilding && rival?.control.isInline !== true)) return NOT_YET
   const tail = await tailIn(host, tx, projectionSource(projection), control)
-  const handling = tail && (await handleTail(scene, tx, led, control, tail))
+  if (tail === undefined) return OUTRUN
+  const handling = await handleTail(scene, tx, led, control, tail)
   if (handling === undefined) return NOT_YET
   if (rival !== undefined) await takePlace(scene, tx, led, name, rival)
   const settings = await changeForce(
@@ -137,17 +145,17 @@ async function tailIn(
 ): Promise<Tail | undefined> {
   const { isStream } = control
   const { place: end, position } = await endIn(host, tx, control)
-  const behind = host.keys.logRange(stampOf(control.position + 1n), stampOf(position))
-  const rows = await tx.snapshot.getRange(behind, { limit: INLINE_TAIL_EVENTS + 1 }).toArray()
-  if (rows.length > INLINE_TAIL_EVENTS) return undefined
   const events: RecordedEvent[] = []
   const view = quietViewOf(tx, host)
-  for (let place = control.place; ; ) {
+  let place = control.place
+  for (let pages = 0; pages < TAIL_PAGES_MAX; pages += 1) {
     const page = await source.page(view, place, INLINE_TAIL_EVENTS)
     events.push(...page.events)
+    if (events.length > INLINE_TAIL_EVENTS) return undefined
     place = page.through
     if (page.isEnd) return { events, place: isStream ? place : end, position }
   }
+  return undefined
 }
 
 /** Handles what is left; `undefined` if that cannot be done. */

@@ -191,7 +191,8 @@ async function write(
   handling.states.write(tx)
   handling.repeatOn(tx)
   if (loud.length === 0) return
-  const session = new StoreSession(scene.host, tx, { memory: 'use-memory', keepsEvents: false })
+  const { copy } = keys
+  const session = new StoreSession(scene.host, tx, { memory: 'use-memory', keepsEvents: false, copy })
   await appendEffects(scene, session, name, loud)
   await session.finish()
 }

@@ -5,12 +5,7 @@ import {
   TransactionTooLargeError,
 } from '../errors.ts'
 import { BufferedRows, rowsOf } from '../kv/buffered-rows.ts'
-import {
-  INLINE_TAIL_EVENTS,
-  PROJECTION_BATCH_MS,
-  PROJECTION_CHECKPOINT_MS,
-  PROJECTION_RETRY_MS_MAX,
-} from '../limits.ts'
+import { PROJECTION_CHECKPOINT_MS, PROJECTION_RETRY_MS_MAX } from '../limits.ts'
 import type { Projection, ProjectOptions } from '../store/contract-projections.ts'
 import type { EventShape, RecordedEvent } from '../store/event.ts'
 import type { FeedScene } from '../subscription/feed.ts'
@@ -26,6 +21,7 @@ import {
 } from './committing.ts'
 import { CopyFeed } from './copy-feed.ts'
 import { faultOf, seenFault } from './faults.ts'
+import { ForceDoor } from './force-door.ts'
 import { type Failure, Handling } from './handling.ts'
 import { type Lead, type LeaseScene, waitFor } from './leasing.ts'
 import type { ControlRow } from './projection-rows.ts'
@@ -49,8 +45,6 @@ type Verdict = 'done' | 'again' | 'over'
 
 /** How long a copy that is being built waits at the end of its source before it looks again whether it may take over. */
 const LOOK_AGAIN_MS = 50
-/** How long to wait for more when there is something to be handled. */
-const GATHER_MS = 5
 /** How often somebody who is paused looks whether it still is. */
 const PAUSE_LOOK_MS = 60_000
 
@@ -62,6 +56,7 @@ export class CopyLeader<S> {
   readonly #source: ProjectionSource
   readonly #memory: StateMemory<S>
   readonly #feed: CopyFeed
+  readonly #door: ForceDoor
   readonly #signal: AbortSignal
   #led: Led
   #isBuilding: boolean
@@ -86,6 +81,7 @@ export class CopyLeader<S> {
     this.#memory = new StateMemory(scene.cacheMax)
     this.#led = { name, generation, keys, control }
     this.#isBuilding = row.building === keys.copy
+    this.#door = new ForceDoor(scene)
     this.#feed = new CopyFeed(feeds, this.#source, control, signal)
   }
 
@@ -137,32 +133,14 @@ export class CopyLeader<S> {
 
   /** Reads on, if that can be done without waiting or nothing else is to be done. Returns whether to go on. */
   async #gather(): Promise<boolean> {
-    const { runtime } = this.#scene.host
-    const untilMs = runtime.monotonic() + PROJECTION_BATCH_MS
     try {
-      while (this.#feed.wantsMore || this.#feed.isReady) {
-        if (!(await this.#nextPage())) break
-        await this.#feed.take()
-        // Where there is little of interest, what was looked at is worth a checkpoint now and then.
-        if (runtime.monotonic() > untilMs) break
-      }
+      await this.#feed.gather(this.#scene.host.runtime)
       return true
     } catch (error) {
       if (this.#signal.aborted || isOfStore(error)) throw error
       await this.#commitFault({ event: undefined, timer: undefined, partition: undefined, error })
       return false
     }
-  }
-
-  /** Waits for a page; not for long if there is something to be handled. Returns whether there is one to be taken. */
-  async #nextPage(): Promise<boolean> {
-    const feed = this.#feed
-    if (feed.events.length === 0) await feed.ready()
-    else if (!feed.isReady) {
-      const ready = feed.ready().catch(() => {})
-      await waitFor(this.#scene.host.runtime, ready, GATHER_MS, this.#signal)
-    }
-    return feed.isReady && !(feed.hasFailed && feed.events.length > 0)
   }
 
   #hasWork(): boolean {
@@ -181,8 +159,8 @@ export class CopyLeader<S> {
 
   /** Whether it is at the end of its source, where something is to be done: taking the place of the one that serves, or coming into force. */
   #isAtEnd(): boolean {
-    const isLeft = this.#feed.events.length > INLINE_TAIL_EVENTS || this.#careful > 0
-    return (this.#isBuilding || this.#scene.projection.isInline) && this.#feed.reached.isEnd && !isLeft
+    if (!this.#feed.reached.isEnd || this.#careful > 0) return false
+    return this.#isBuilding || this.#scene.projection.isInline
   }
 
   #isTimerDue(): boolean {
@@ -249,7 +227,8 @@ export class CopyLeader<S> {
   async #comeIntoForce(): Promise<boolean> {
     const outcome = await comeIntoForce(this.#scene, this.#led)
     if (outcome.kind === 'done') this.#moveOn(outcome.control, outcome.hasSwitched, true)
-    return outcome.kind !== 'not-yet'
+    if (outcome.kind === 'outrun') await this.#door.knock(this.#led)
+    return outcome.kind !== 'not-yet' && outcome.kind !== 'outrun'
   }
 
   /**

@@ -63,9 +63,9 @@ export async function join<S>(
       })
       return generation
     }
-    const taken = [serving, building].find((copy) => copy?.control.version === version)
-    if (taken !== undefined) takePart(rows, tx, projection, taken)
-    else await build(rows, tx, row, projection, serving, building)
+    const taken = [serving, building].filter((copy) => copy?.control.version === version)
+    for (const copy of taken) takePart(rows, tx, projection, copy!)
+    if (taken.length === 0) await build(rows, tx, row, projection, serving, building)
     return row.generation
   })
 }

@@ -8,6 +8,7 @@ import {
 import type { Transaction } from '../kv/contract.ts'
 import { violationsOfQueries } from './append-queries.ts'
 import { type Appended, nothingAppended, type SessionAppend, type SessionRequest } from './appended.ts'
+import { heldForMs, waitWhileHeld } from './appends-hold.ts'
 import type { PendingEvent } from './event.ts'
 import { EventWriter, type OwnEvent } from './event-writer.ts'
 import { violationOf } from './expected-version.ts'
@@ -28,6 +29,8 @@ export interface SessionOptions {
   readonly keepsEvents: boolean
   /** What the store is, for whoever changes that in the same transaction. @default what is stored */
   readonly settings?: Settings
+  /** Number of the copy that it is for: appends are never asked to wait for themselves. */
+  readonly copy?: number
 }
 
 /**
@@ -42,7 +45,9 @@ export class StoreSession {
   readonly #ids: RecordedIds
   readonly #keyResults: KeyResults
   readonly #memory: Memory
+  readonly #copy: number | undefined
   #settings: Settings | undefined
+  #hasWaited = false
   /** Appends that wait for their turn, or have it. */
   #turns = 0
   /** Own events that inline projections have been given. */
@@ -54,11 +59,12 @@ export class StoreSession {
   #nowMs = 0
   #lastTurn: Promise<unknown> = Promise.resolve()
 
-  constructor(host: StoreHost, tx: Transaction, { memory, keepsEvents, settings }: SessionOptions) {
+  constructor(host: StoreHost, tx: Transaction, { memory, keepsEvents, settings, copy }: SessionOptions) {
     this.#host = host
     this.tx = tx
     this.#memory = memory
     this.#settings = settings
+    this.#copy = copy
     this.#streams = new SessionStreams(host, tx, memory)
     this.#writer = new EventWriter(host, tx, keepsEvents)
     this.#ids = new RecordedIds(tx, host.keys, () => this.#writer.own)
@@ -117,6 +123,18 @@ export class StoreSession {
   /** What is known of the store. Who goes by the snapshot may be refused by inline projections that the snapshot must know of. */
   #recalled(): Settings | undefined {
     return this.#memory === 'use-memory' ? this.#host.settings.recall(this.tx) : undefined
+  }
+
+  /** Whether appends are asked to wait, and this one has not. When they need not any more, the store is another, so the transaction will be tried again. */
+  #isHeld(): boolean {
+    const { hold } = this.#settings!
+    if (hold === undefined || hold.copy === this.#copy || this.#hasWaited) return false
+    return heldForMs(this.#settings!, this.#host.runtime) > 0
+  }
+
+  async #waitWhileHeld(): Promise<void> {
+    this.#hasWaited = true
+    await waitWhileHeld(this.#host, this.#settings!)
   }
 
   /** Whether something was appended that inline projections have not been given. */
@@ -191,7 +209,7 @@ export class StoreSession {
   #isAtHand({ appends, conditions, queries, key }: SessionRequest): boolean {
     if (queries.length > 0 || key !== undefined) return false
     this.#settings ??= this.#recalled()
-    if (this.#settings === undefined || this.#settings.inline.length > 0) return false
+    if (this.#settings === undefined || this.#settings.inline.length > 0 || this.#isHeld()) return false
     for (const { streamId, events } of appends) {
       const stream = this.#streams.atHand(streamId)
       if (stream === undefined || (stream.number === undefined && events.length > 0)) return false
@@ -210,6 +228,7 @@ export class StoreSession {
   ): Promise<readonly Appended[]> {
     const { key, queries } = request
     const { inline } = await this.settings()
+    if (this.#isHeld()) await this.#waitWhileHeld()
     if (inline.length > 0) this.#nowMs = await storeNowMs(this.#host, this.tx)
     const before = key && (await this.#keyResults.find(key))
     if (before !== undefined) return before

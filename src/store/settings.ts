@@ -23,6 +23,14 @@ export interface InlineEntry {
   readonly hasDeleted: boolean
 }
 
+/** What those who append are asked: to wait, so that a projection can come into force. A courtesy, on which nothing relies. */
+export interface AppendsHold {
+  /** Number of the copy that is to come into force. */
+  readonly copy: number
+  /** When it is over at the latest, by the clock, in milliseconds. */
+  readonly untilMs: number
+}
+
 /** What a store is, as its format row says. */
 export interface Settings {
   readonly categorySeparator: string
@@ -30,6 +38,7 @@ export interface Settings {
   readonly indexes: Readonly<Partial<Record<IndexName, IndexState>>>
   /** The inline projections that are in force, in the order of their names. */
   readonly inline: readonly InlineEntry[]
+  readonly hold?: AppendsHold
 }
 
 /** All indexes that there are. */
@@ -54,13 +63,14 @@ interface FormatRecord extends Omit<Settings, 'inline'> {
 const INLINE_FEATURE = 'inline'
 
 /** Encodes the format row. */
-export function encodeSettings({ categorySeparator, indexes, inline }: Settings): Uint8Array {
+export function encodeSettings({ categorySeparator, indexes, inline, hold }: Settings): Uint8Array {
   const record: FormatRecord = {
     format: FORMAT,
-    features: inline.length === 0 ? [] : [INLINE_FEATURE],
+    features: inline.length === 0 && hold === undefined ? [] : [INLINE_FEATURE],
     categorySeparator,
     indexes: ordered(indexes),
     ...(inline.length > 0 && { inline }),
+    ...(hold !== undefined && { hold }),
   }
   return new TextEncoder().encode(JSON.stringify(record))
 }
@@ -80,8 +90,8 @@ const decoder = new TextDecoder()
 function parseSettings(text: string): Settings {
   const found = parse(text)
   if (found !== undefined && isKnown(found)) {
-    const { categorySeparator, indexes, inline = [] } = found
-    return { categorySeparator, indexes, inline }
+    const { categorySeparator, indexes, inline = [], hold } = found
+    return { categorySeparator, indexes, inline, ...(hold !== undefined && { hold }) }
   }
   throw new FormatError(
     `The store has the format ${text}, and this version of eventdb knows only format ${FORMAT}; nothing was changed`,
@@ -119,8 +129,12 @@ export function withIndex(settings: Settings, index: IndexName, state: IndexStat
   return { ...settings, indexes: state === undefined ? others : { ...others, [index]: state } }
 }
 
-/** The settings with another copy of an inline projection in force; none without an entry. */
-export function withInline(settings: Settings, name: string, entry: InlineEntry | undefined): Settings {
+/** The settings with another copy of an inline projection in force; none without an entry. Nobody needs to wait any more. */
+export function withInline(
+  { hold: _, ...settings }: Settings,
+  name: string,
+  entry: InlineEntry | undefined,
+): Settings {
   const others = settings.inline.filter((other) => other.name !== name)
   const inline = entry === undefined ? others : [...others, entry]
   return { ...settings, inline: inline.toSorted((a, b) => compareCodePoints(a.name, b.name)) }
@@ -153,13 +167,14 @@ export function checkCategorySeparator(separator: unknown): asserts separator is
 }
 
 function isKnown(found: Partial<FormatRecord>): found is FormatRecord {
-  const { format, features, categorySeparator, indexes, inline = [] } = found
+  const { format, features, categorySeparator, indexes, inline = [], hold } = found
   return (
     format === FORMAT &&
     Array.isArray(features) &&
     features.every((name) => name === INLINE_FEATURE) &&
     Array.isArray(inline) &&
     inline.every(isInlineEntry) &&
+    (hold === undefined || isHold(hold)) &&
     typeof categorySeparator === 'string' &&
     typeof indexes === 'object' &&
     indexes !== null &&
@@ -178,6 +193,10 @@ function isInlineEntry(entry: unknown): boolean {
     source !== null &&
     typeof hasDeleted === 'boolean'
   )
+}
+
+function isHold(hold: Partial<AppendsHold> | null): boolean {
+  return Number.isInteger(hold?.copy) && Number.isInteger(hold?.untilMs)
 }
 
 function isName(name: string): name is IndexName {

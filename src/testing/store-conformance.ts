@@ -84,6 +84,7 @@ import { projectionEmittingLaws } from './store/projection-emitting-laws.ts'
 import { projectionFaultLaws } from './store/projection-fault-laws.ts'
 import { projectionHandlingLaws } from './store/projection-handling-laws.ts'
 import { projectionInlineAppendLaws } from './store/projection-inline-append-laws.ts'
+import { projectionInlineDoorLaws } from './store/projection-inline-door-laws.ts'
 import { projectionInlineEmittingLaws } from './store/projection-inline-emitting-laws.ts'
 import { projectionInlineHistoryLaws } from './store/projection-inline-history-laws.ts'
 import { projectionInlineReasonLaws } from './store/projection-inline-reason-laws.ts'
@@ -280,6 +281,7 @@ export function storeConformance(options: StoreConformanceOptions): void {
   projectionInlineRefusalLaws(laws)
   projectionInlineReasonLaws(laws)
   projectionInlineHistoryLaws(laws)
+  projectionInlineDoorLaws(laws)
   projectionInlineEmittingLaws(laws)
   projectionInlineVersionLaws(laws)
 }

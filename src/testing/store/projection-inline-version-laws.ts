@@ -3,7 +3,7 @@ import { sleep } from '../../runtime.ts'
 import type { Projection } from '../../store/contract-projections.ts'
 import type { EventShape } from '../../store/event.ts'
 import { specifyProjection } from '../specify-projection.ts'
-import { gate } from './group-consumers.ts'
+import { gate, waitUntil } from './group-consumers.ts'
 import { dataIn, failureOf, numbers, refuses, type StoreLaws } from './laws.ts'
 import { a, caughtUp, endOf, Failure, type Log, logs, switched } from './projection-examples.ts'
 import {
@@ -46,6 +46,25 @@ function versioned(kind: 'inline' | 'continuous', version: number): Projection<E
 }
 
 function versionLaws({ simulatedLaw }: StoreLaws): void {
+  simulatedLaw('project() works after faults of two copies were mended', async ({ store, runtime }) => {
+    const first = await store.project(inlineLogs())
+    await store.stream('s-1').append([a(1), a('bad')])
+    await first.pause()
+    await first.close()
+    await store.stream('s-1').append(a('bad'))
+    await first.rebuild()
+    const second = await store.project(inlineRefusing(['bad']))
+    await second.resume()
+    await waitUntil(runtime, 'both stand at a fault', async () => {
+      const { fault, building } = await second.status()
+      return fault !== undefined && building?.fault !== undefined
+    })
+    await second.close()
+    await using third = await store.project(inlineLogs())
+    await inForce(runtime, third)
+    assert.deepEqual(await third.state(), [1, 'bad', 'bad'])
+  })
+
   for (const kinds of [
     ['inline', 'inline'],
     ['inline', 'continuous'],
