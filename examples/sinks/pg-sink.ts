@@ -33,8 +33,10 @@ export function pgSink(pool: Pool): ProjectionSink<PoolClient> {
         await client.query('commit')
         return isExpected
       } catch (error) {
-        await client.query('rollback').catch(() => {
+        // If this fails as well, the connection is lost, which says more than what came of it.
+        await client.query('rollback').catch((lost: unknown) => {
           isBroken = true
+          throw lost
         })
         throw error
       } finally {

@@ -17,25 +17,30 @@ export function sqliteSink(db: Database): ProjectionSink<Database> {
 
   // Handlers may wait, and a connection has one transaction at a time: `db.transaction()` is for functions that don't.
   let last: Promise<unknown> = Promise.resolve()
-  function inTurn<T>(work: () => T | Promise<T>): Promise<T> {
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
     const next = last.then(work)
     last = next.catch(() => {})
     return next
   }
 
   return {
-    checkpoint: (id) => inTurn(() => read.get(id)),
+    checkpoint: async (id) => read.get(id),
     commit: (id, expected, write) =>
       inTurn(async () => {
         // From here on, nobody else can write, in no process.
         db.exec('begin immediate')
         try {
           const isExpected = read.get(id) === expected
-          if (isExpected) save.run(id, await write(db))
+          if (isExpected) {
+            const next = await write(db)
+            // SQLite ends some transactions by itself, when the disk is full for example, and a handler may have kept that to itself.
+            if (!db.inTransaction)
+              throw new Error('The transaction was rolled back by a statement that failed')
+            save.run(id, next)
+          }
           db.exec('commit')
           return isExpected
         } catch (error) {
-          // SQLite ends some transactions by itself, when the disk is full for example.
           if (db.inTransaction) db.exec('rollback')
           throw error
         }

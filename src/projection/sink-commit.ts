@@ -139,7 +139,14 @@ async function judge<Tx>(
   const { written } = attempt
   if (written !== undefined && text === written.text) return { kind: 'done', known: written }
   if (text !== known.text) return { kind: 'lost', text }
-  return written === undefined ? { kind: 'failed', error: attempt.error } : { kind: 'unwritten', error }
+  if (written !== undefined) return { kind: 'unwritten', error }
+  // A sink that rejects with something else has lost its transaction, and with it what was to be written.
+  if (!stemsFrom(error, attempt.error)) throw error
+  return { kind: 'failed', error: attempt.error }
+}
+
+function stemsFrom(error: unknown, cause: unknown): boolean {
+  return error === cause || (error instanceof Error && error.cause === cause && cause !== undefined)
 }
 
 async function whoHasMoved<Tx>(

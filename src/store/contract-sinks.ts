@@ -1,5 +1,6 @@
 import type { EventTypes } from './contract-event-types.ts'
 import type {
+  CopyStatus,
   DeletedStream,
   PositionWaitable,
   ProjectedEvent,
@@ -20,7 +21,7 @@ export interface ProjectionSink<Tx> {
   /**
    * In one transaction of that database: if the checkpoint of `id` is `expected`, calls `write`, and makes what that resolves with the
    * checkpoint; else changes nothing, and does not call it. Resolves with whether that is committed. If `write` rejects, nothing is changed, and
-   * it rejects as well. Until `write` has settled, nobody else does anything in the transaction.
+   * it rejects with the same, or with something else if the transaction was lost. Until `write` has settled, nobody else does anything in the transaction.
    */
   commit(id: string, expected: string | undefined, write: (tx: Tx) => Promise<string>): Promise<boolean>
 }
@@ -79,24 +80,15 @@ export type ProjectIntoOptions = Omit<ProjectOptions, 'cacheMax'>
  */
 export type SinkProjectionState = 'standing-by' | 'faulted' | 'failing' | 'catching-up' | 'live'
 
-/** How a projection into a sink is, as far as this process knows. */
-export interface SinkProjectionStatus {
+/** How a projection into a sink is, as far as this process knows. What was handled and skipped was so by whichever process. */
+export interface SinkProjectionStatus
+  extends Pick<
+    CopyStatus,
+    'version' | 'position' | 'streamVersion' | 'lag' | 'isLagExact' | 'handled' | 'skipped' | 'fault'
+  > {
   readonly name: string
-  readonly version: number
   readonly source: SourceName
   readonly state: SinkProjectionState
-  /** Everything up to here was looked at; `undefined` if nothing was. */
-  readonly position: bigint | undefined
-  /** The version it has come to, if the source is a stream. */
-  readonly streamVersion?: number
-  /** Events of the source behind that; counted up to a limit. */
-  readonly lag: number
-  readonly isLagExact: boolean
-  /** Events that were handled, by whichever process. */
-  readonly handled: number
-  /** Events that were skipped by hand. */
-  readonly skipped: number
-  readonly fault: ProjectionFault | undefined
   /** Why the database or the store could not be read or written, if that is how it is. */
   readonly problem: unknown
 }

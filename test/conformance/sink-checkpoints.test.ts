@@ -237,6 +237,16 @@ describe('what runs', () => {
     await running.close()
   })
 
+  law('ends also while the database does not answer', async (world) => {
+    const { store, sink, append } = world
+    const away = meddled(sink, { commit: () => Promise.reject(new Error('away')) })
+    const running = await store.projectInto(away, keeps(), { onProblem: () => {} })
+    await append(1)
+    await until(world, 'it fails', async () => (await running.status()).state === 'failing')
+    await running.close()
+    expect(await running.ended).toEqual({ reason: 'closed' })
+  })
+
   law('ends when its signal is aborted', async (world) => {
     const { store, sink } = world
     const controller = new AbortController()

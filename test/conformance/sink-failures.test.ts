@@ -122,6 +122,27 @@ describe('a database that fails', () => {
     expect(sunk.faults).toEqual([])
   })
 
+  law('and says that its transaction is lost is no fault of an event, however often', async (world) => {
+    const { handled, append } = world
+    let left = 3
+    const lost = new Away()
+    const meddling: Meddling<Database> = {
+      commit: (real, ...given) =>
+        real.commit(...given).catch((error: unknown) => {
+          throw left >= 0 ? lost : error
+        }),
+    }
+    const projection = keepsUnless(() => {
+      left -= 1
+      if (left >= 0) throw new Error('the connection is not there any more')
+    })
+    await using sunk = await running(world, meddling, projection)
+    await sunk.run.waitFor(await append(1))
+    expect(handled()).toEqual([1])
+    expect(sunk.problems).toEqual([lost, lost, lost])
+    expect(sunk.faults).toEqual([])
+  })
+
   law('once when all is written is no fault of an event', async (world) => {
     const { handled, append } = world
     let fails = 3
@@ -138,6 +159,25 @@ describe('a database that fails', () => {
     expect(handled()).toEqual([1, 2, 3, 4])
     expect(sunk.problems.length).toBeGreaterThan(0)
     expect(sunk.faults).toEqual([])
+  })
+
+  law('and wraps what a handler has thrown is understood', async (world) => {
+    const { append } = world
+    await using sunk = await running(
+      world,
+      {
+        commit: (real, ...given) =>
+          real.commit(...given).catch((cause: unknown) => {
+            throw new Error('The transaction has failed', { cause })
+          }),
+      },
+      keepsUnless((data) => {
+        if (data === 'bad') throw new Error('bad')
+      }),
+    )
+    await append('bad')
+    await until(world, 'it stands', () => sunk.faults.length === 1)
+    expect(sunk.faults[0]!.error.message).toBe('bad')
   })
 
   law('may call what is to be written again, in another transaction', async (world) => {

@@ -1,15 +1,7 @@
-import { execFile } from 'node:child_process'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { blocksOf } from '../format/vectors.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
+import { runPage } from '../support/run-page.ts'
 import { readPage } from './markdown.ts'
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const run = promisify(execFile)
 
 /** What the page takes for granted, in front of its code; and what it comes to, behind it. */
 const BEFORE = `import { z } from 'zod'
@@ -39,20 +31,5 @@ ItemAdded { sku: 'b' }
 test('the code of docs/aggregates.md compiles, and does what it says', async () => {
   const blocks = blocksOf(readPage('docs/aggregates.md'), 'ts').map(({ text }) => text)
   const program = [BEFORE, ...blocks, AFTER].join('\n')
-  await using folder = await temporaryFolder()
-  mkdirSync(join(folder.path, 'node_modules'))
-  symlinkSync(ROOT, join(folder.path, 'node_modules/eventdb'))
-  for (const name of ['zod', '@types']) {
-    symlinkSync(join(ROOT, 'node_modules', name), join(folder.path, 'node_modules', name))
-  }
-  writeFileSync(join(folder.path, 'package.json'), JSON.stringify({ type: 'module' }))
-  writeFileSync(join(folder.path, 'program.ts'), program)
-  const tsconfig = { extends: join(ROOT, 'tsconfig.json'), include: ['*.ts'] }
-  writeFileSync(join(folder.path, 'tsconfig.json'), JSON.stringify(tsconfig))
-  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
-  const compiled = await run(process.execPath, [compiler, '-p', folder.path]).catch((error) => error)
-  expect(compiled.stdout).toBe('')
-  const args = ['--conditions=eventdb-source', '--import', import.meta.resolve('tsx'), 'program.ts']
-  const { stdout } = await run(process.execPath, args, { cwd: folder.path })
-  expect(stdout).toBe(PRINTED)
+  expect(await runPage(program, { packages: ['zod'] })).toBe(PRINTED)
 })

@@ -13,8 +13,10 @@ const run = promisify(execFile)
 export interface Postgres extends AsyncDisposable {
   /** Makes an empty database, and a pool of connections to it. */
   database(): Promise<PostgresDatabase>
-  /** Ends the server as a power cut would, and starts it again. */
+  /** Ends the server as a crash would. */
   crash(): Promise<void>
+  /** Starts it again. */
+  restart(): Promise<void>
 }
 
 /** A database of such a server. */
@@ -112,8 +114,8 @@ async function started({ folder, owner }: Installation): Promise<Postgres> {
       pools.push(pool)
       return { pool, url }
     },
-    crash: async () => {
-      await ended(server, 'SIGQUIT')
+    crash: () => ended(server, 'SIGQUIT'),
+    restart: async () => {
       server = await start()
     },
     [Symbol.asyncDispose]: async () => {
