@@ -85,6 +85,16 @@ export class ProcessRuntime implements Runtime {
   }
 }
 
+/** What a process carries of the inline projection. */
+export interface Carrying {
+  readonly version: number
+  /** How often it had been deleted when the process began to carry it. */
+  readonly deletes: number
+  /** Whether it is known to carry it, and whether it may do so no more. */
+  isReady: boolean
+  isOver: boolean
+}
+
 /** A process with a store on the database that all share. */
 export interface Process {
   readonly name: string
@@ -95,6 +105,9 @@ export interface Process {
   /** The version that it runs. */
   version: number | undefined
   running: RunningProjection<unknown> | undefined
+  carrying: Carrying | undefined
+  /** Appends that nobody waits for, until they are done. */
+  appending: number
 }
 
 /** Opens the store of a process. */
@@ -103,7 +116,10 @@ export async function openProcess(name: string, engine: Engine, shared: Simulate
   const faults = new Faults()
   const kv = withDirectories(openOptimisticStore(faultyEngine(engine, faults), { runtime }))
   const store = await openEventStore(kv, { runtime })
-  return { name, runtime, faults, kv, store, version: undefined, running: undefined }
+  return {
+    ...{ name, runtime, faults, kv, store },
+    ...{ version: undefined, running: undefined, carrying: undefined, appending: 0 },
+  }
 }
 
 /** Closes the store of a process. */

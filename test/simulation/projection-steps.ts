@@ -1,9 +1,12 @@
-import { EventDbError, type NewEvent } from 'eventdb'
+import { EventDbError } from 'eventdb'
 import { sleep } from '../../src/runtime.ts'
 import { historyOf, readStored } from './projection-comparing.ts'
 import { FOUND } from './projection-correlations.ts'
+import { below, chance, newEvent, oneOf, STREAMS } from './projection-drawing.ts'
+import { appendByCarriers, KEPT_ACTS } from './projection-kept-steps.ts'
 import { closeProcess, type Process } from './projection-process.ts'
 import { ALL_TIMERS, eventText, NAME, timerText, type Wish } from './projection-rules.ts'
+import { skippedText } from './projection-truth.ts'
 import {
   count,
   note,
@@ -15,8 +18,6 @@ import {
 
 /** Processes that run or stand still, at most. */
 const PROCESSES_MAX = 3
-const STREAMS = ['in-a', 'in-a', 'in-b', 'in-c', 'other-x'] as const
-const TYPES = ['A', 'A', 'B', 'B', 'C', 'C', 'D'] as const
 const REFUSALS: readonly string[] = [
   'stream-not-found',
   'storage-failed',
@@ -27,6 +28,8 @@ const REFUSALS: readonly string[] = [
   'projection-not-faulted',
   'projection-timeout',
   'projection-faulted',
+  // There is an inline projection, and who writes does not carry it.
+  'projection-not-carried',
 ]
 
 /** Says `false` if nothing came of it. */
@@ -58,12 +61,22 @@ const ACTS: readonly (readonly [weight: number, name: string, act: Act])[] = [
   [4, 'wait', wait],
 ]
 
-/** Each as often as it weighs. */
-const DEALT = ACTS.flatMap((act) => Array.from({ length: act[0] }, () => act))
+/** Each as often as it weighs: those of all runs, and those of runs with an inline projection. */
+const DEALT = dealt(ACTS)
+const DEALT_WITH_KEPT = dealt([
+  ...ACTS,
+  ...KEPT_ACTS.map(
+    ([weight, name, act]) => [weight, name, (world: ProjectionWorld) => act(world, world.kept!)] as const,
+  ),
+])
+
+function dealt(acts: typeof ACTS): typeof ACTS {
+  return acts.flatMap((act) => Array.from({ length: act[0] }, () => act))
+}
 
 /** Does something at random, and lets time pass. */
 export async function step(world: ProjectionWorld): Promise<void> {
-  const [, name, act] = oneOf(world, DEALT)
+  const [, name, act] = oneOf(world, world.kept === undefined ? DEALT : DEALT_WITH_KEPT)
   note(world, name)
   if ((await act(world)) !== false) count(world, name)
   const pause = world.random()
@@ -73,46 +86,20 @@ export async function step(world: ProjectionWorld): Promise<void> {
   )
 }
 
-/** Draws a whole number below a limit. */
-export function below({ random }: ProjectionWorld, limit: number): number {
-  return Math.floor(random() * limit)
-}
-
-function chance({ random }: ProjectionWorld, probability: number): boolean {
-  return random() < probability
-}
-
-function oneOf<T>(world: ProjectionWorld, list: readonly T[]): T {
-  return list[below(world, list.length)]!
-}
-
 async function append(world: ProjectionWorld): Promise<void> {
+  if (world.kept !== undefined) return void (await appendByCarriers(world, world.kept))
   for (let appends = 1 + below(world, 3); appends > 0; appends -= 1) {
     const events = Array.from({ length: 1 + below(world, 6) }, () => newEvent(world))
     await world.observer.store.stream(oneOf(world, STREAMS)).append(events)
   }
 }
 
-function newEvent(world: ProjectionWorld): NewEvent {
-  world.appended += 1
-  const data: Wish = {
-    n: world.appended,
-    k: below(world, 60),
-    restMs: chance(world, 0.15) ? 1 + below(world, 40) : 0,
-    delayMs: oneOf(world, [-500, 0, 0, 100, 100, 1_000, 5_000]),
-    failsLate: chance(world, 0.5),
-  }
-  if (chance(world, 0.04)) world.failing.add(eventText(data.n))
-  // Some happened before, some are dated ahead.
-  const timeMs = world.runtime.now() + oneOf(world, [-3_000, -10, 10, 60_000])
-  return { type: oneOf(world, TYPES), data, ...(chance(world, 0.3) && { time: new Date(timeMs) }) }
-}
-
 /** Others write to the streams that it emits to. */
 async function appendForeign(world: ProjectionWorld): Promise<void> {
   const { store } = world.observer
   for (let appends = 1 + below(world, 8); appends > 0; appends -= 1) {
-    await store.stream(oneOf(world, ['out-0', 'out-1', 'links-0'])).append({ type: 'Foreign' })
+    const stream = store.stream(oneOf(world, ['out-0', 'out-1', 'links-0']))
+    await permitting(world, () => stream.append({ type: 'Foreign' }))
     if (chance(world, 0.5)) await sleep(world.runtime, below(world, 3))
   }
 }
@@ -129,7 +116,7 @@ async function link(world: ProjectionWorld): Promise<void> {
 /** Hides what is not of the source, or what was handled is none of the projection's business. */
 async function hide(world: ProjectionWorld): Promise<void> {
   const { kind } = world.plan.source
-  if (kind !== 'category' && kind !== 'stream') return
+  if (world.kept !== undefined || (kind !== 'category' && kind !== 'stream')) return
   await permitting(world, () => world.observer.store.stream('other-x').delete())
 }
 
@@ -243,7 +230,9 @@ async function skip(world: ProjectionWorld): Promise<boolean> {
     note(world, `  copy ${skipped?.number} skipped ${event?.position} ${timer?.name}`)
     if (skipped === undefined) return
     const { events, timers } = historyOf(world, skipped.number)
-    if (timer !== undefined) timers.add(timerText(partition ?? '', timer.name, timer.due.getTime()))
+    const known = before.copies.find(({ number }) => number === skipped.number)?.timers
+    const dropped = known?.find((one) => one.name === timer?.name && one.partition === (partition ?? ''))
+    if (timer !== undefined) timers.add(skippedText(dropped!))
     else if (event !== undefined) {
       events.add(event.position)
       loseFrom(world, await sourceEvents(world), event.position, event.position)
@@ -313,7 +302,11 @@ async function deploy(world: ProjectionWorld): Promise<boolean> {
 /** Reads what was written. */
 async function wait(world: ProjectionWorld): Promise<void> {
   const { store } = world.observer
-  const { position } = await store.stream('in-b').append(newEvent(world))
+  let position: bigint | undefined
+  const isAppended = await permitting(world, async () => {
+    position = (await store.stream('in-b').append(newEvent(world))).position
+  })
+  if (!isAppended) return
   const handle = store.projection(NAME)
   const reset = world.copies.size
   const isThere = await permitting(world, () =>

@@ -25,6 +25,8 @@ export interface TrueTimer {
   readonly dueMs: number
   readonly partition: string
   readonly name: string
+  /** The event that it was scheduled by, or behind. */
+  readonly from: bigint
 }
 
 /** What a copy of a projection was made to leave out. */
@@ -85,9 +87,9 @@ export class Replay {
     const [first] = this.#timers.toSorted(byTurn)
     if (first === undefined || untilMs === undefined || first.dueMs > untilMs) return false
     this.#timers = this.#timers.filter((timer) => timer !== first)
+    if (this.#omissions.timers.has(skippedText(first))) return true
     const { name, partition, dueMs } = first
     const text = timerText(partition, name, dueMs)
-    if (this.#omissions.timers.has(text)) return true
     const timer = this.#projection.definition.timer!
     await this.#call(partition, text, (state, context) =>
       timer(state, { name, due: new Date(dueMs) }, context),
@@ -99,9 +101,7 @@ export class Replay {
   /** Drops the timer that is due first, if it is to be left out: whoever skips it does so before it is due. Returns whether it did. */
   dropTimer(): boolean {
     const [first] = this.#timers.toSorted(byTurn)
-    if (first === undefined) return false
-    const { name, partition, dueMs } = first
-    if (!this.#omissions.timers.has(timerText(partition, name, dueMs))) return false
+    if (first === undefined || !this.#omissions.timers.has(skippedText(first))) return false
     this.#timers = this.#timers.filter((timer) => timer !== first)
     return true
   }
@@ -157,7 +157,7 @@ export class Replay {
       kv: mapOfKeys(this.#model),
       emit: (streamId, events) => this.#emit(cause, { streamId, events: listOf(events) }),
       linkTo: (streamId, link) => this.#emit(cause, { streamId, link }),
-      schedule: (name, at) => this.#schedule({ partition, name, dueMs: at.getTime() }),
+      schedule: (name, at) => this.#schedule({ partition, name, dueMs: at.getTime(), from: this.#position }),
       cancel: (name) => this.#cancel(partition, name),
       forget: () => {
         isForgotten = true
@@ -189,6 +189,11 @@ export class Replay {
     for (const { type, data } of made.events)
       this.emitted.push({ cause, streamId, what: outText(type, data) })
   }
+}
+
+/** What a timer is called by those who leave it out: its name and time alone may come again. */
+export function skippedText({ partition, name, dueMs, from }: TrueTimer): string {
+  return `${timerText(partition, name, dueMs)} from ${from}`
 }
 
 /** A link, to be compared. */

@@ -1,4 +1,4 @@
-import type { RecordedEvent } from 'eventdb'
+import { EventDbError, type EventStore, type RecordedEvent, type StoreReadTransaction } from 'eventdb'
 import { type SimulatedRuntime, seededRandom, simulatedRuntime } from 'eventdb/testing'
 import { memoryEngine } from '../../src/drivers/memory/memory-engine.ts'
 import type { Engine } from '../../src/kv/index.ts'
@@ -6,7 +6,8 @@ import { NameRows } from '../../src/projection/name-rows.ts'
 import { sleep } from '../../src/runtime.ts'
 import { keyspaceOf } from '../../src/store/keyspace.ts'
 import { type CorrelationPlan, correlationOf } from './projection-correlations.ts'
-import { closeProcess, openProcess, type Process } from './projection-process.ts'
+import { type KeptPlan, type KeptRules, keptOf } from './projection-kept.ts'
+import { type Carrying, closeProcess, openProcess, type Process } from './projection-process.ts'
 import { type Rules, type RulesPlan, sumsOf } from './projection-rules.ts'
 import type { SourceEvent } from './projection-truth.ts'
 
@@ -21,6 +22,9 @@ export interface CopyHistory {
   role: 'serving' | 'building' | undefined
 }
 
+/** What events can be read from. */
+type Readable = EventStore | StoreReadTransaction
+
 /** What is drawn for a run before it begins. */
 export interface RunPlan extends RulesPlan {
   readonly steps: number
@@ -30,6 +34,21 @@ export interface RunPlan extends RulesPlan {
   readonly isPlain: boolean
   /** Runs beside, if there is one. */
   readonly correlation: CorrelationPlan | undefined
+}
+
+/** The inline projection of a run, and what is known of appends that it is part of. */
+export interface KeptWorld {
+  readonly plan: KeptPlan
+  version: number
+  /** How often it was deleted. */
+  deletes: number
+  /** Events that it has refused at some time. */
+  readonly failing: Set<number>
+  /** Events that were appended, and that were not, as far as that was told. */
+  readonly appended: Set<number>
+  readonly refused: Set<number>
+  /** What went wrong where nobody waits. */
+  readonly wrong: unknown[]
 }
 
 /** What has happened in all runs, and how often. */
@@ -52,6 +71,7 @@ export interface ProjectionWorld {
   readonly copies: Map<number, CopyHistory>
   /** Causes of what may never be emitted, as they were skipped. */
   readonly lost: Set<string>
+  readonly kept: KeptWorld | undefined
   readonly log: string[]
   readonly tally: Tally
   version: number
@@ -66,6 +86,16 @@ const SOURCES = [
   { kind: 'type', type: 'A' },
   { kind: 'query', query: { items: [{ types: ['A', 'B', 'C'] }] } },
 ] as const satisfies readonly RulesPlan['source'][]
+
+/** Why a process may fail to carry the inline projection. */
+const NOT_CARRYING: readonly string[] = [
+  'projection-faulted',
+  'projection-superseded',
+  'projection-not-found',
+  'closed',
+  'storage-failed',
+  'commit-unknown',
+]
 
 /** Draws what a run is about. */
 function planOf(random: () => number): RunPlan {
@@ -89,11 +119,33 @@ function planOf(random: () => number): RunPlan {
   }
 }
 
+/** In two runs of five an inline projection is there as well. */
+function keptOfRun(seed: number): KeptWorld | undefined {
+  if (seed % 5 > 1) return undefined
+  const random = seededRandom(seed + 1_000_000)
+  const plan: KeptPlan = {
+    source: SOURCES[random() < 0.4 ? 0 : Math.floor(random() * SOURCES.length)]!,
+    partitionBy: (['none', 'stream', 'function'] as const)[Math.floor(random() * 3)]!,
+    hasCodec: random() < 0.3,
+    isPlain: random() < 0.6,
+  }
+  return {
+    plan,
+    version: 1,
+    deletes: 0,
+    failing: new Set(),
+    appended: new Set(),
+    refused: new Set(),
+    wrong: [],
+  }
+}
+
 /** Makes a world with nothing in it. */
 export async function makeProjectionWorld(seed: number, tally: Tally): Promise<ProjectionWorld> {
   const runtime = simulatedRuntime({ seed, shuffle: seed % 3 !== 0 })
   const random = seededRandom(seed)
   const plan = planOf(random)
+  const kept = keptOfRun(seed)
   const engine = { ...memoryEngine(), capabilities: { durable: true, multiProcess: true }, close: () => {} }
   const observer = await runtime.run(openProcess('observer', engine, runtime))
   const root = await runtime.run(observer.kv.createOrOpenDirectory(['eventdb']))
@@ -104,8 +156,8 @@ export async function makeProjectionWorld(seed: number, tally: Tally): Promise<P
     failing: new Set(),
     copies: new Map(),
     lost: new Set(),
-    tally,
-    log: [JSON.stringify(plan)],
+    ...{ tally, kept },
+    log: [JSON.stringify(plan), JSON.stringify(kept?.plan)],
     ...{ version: 1, appended: 0, started: 0 },
   }
 }
@@ -151,8 +203,47 @@ export async function startProcess(world: ProjectionWorld, version: number): Pro
       onProblem,
     })
   }
+  carryKept(world, process)
   await runVersion(world, process, version)
   return process
+}
+
+/** Has a process carry the inline projection, if there is one. Nobody waits until it is in force, or refused. */
+export function carryKept(world: ProjectionWorld, process: Process): void {
+  const { kept, plan } = world
+  if (kept === undefined) return
+  const { version, deletes } = kept
+  const carrying: Carrying = { version, deletes, isReady: false, isOver: false }
+  process.carrying = carrying
+  const projection = keptOf({ ...rulesIn(world, version, process), plan: kept.plan })
+  const options = {
+    leaseMs: 1_000,
+    cacheMax: plan.cacheMax,
+    onFault: () => count(world, 'fault of the inline one'),
+    onProblem: () => count(world, 'problem'),
+  }
+  const over = (how: string): void => {
+    carrying.isOver = true
+    note(world, `${process.name} carries version ${version} no more: ${how}`)
+  }
+  process.store.project(projection, options).then(
+    (running) => {
+      carrying.isReady = true
+      note(world, `${process.name} carries version ${version}`)
+      void running.ended.then(({ reason }) => over(reason))
+    },
+    (error: unknown) => {
+      const code = error instanceof EventDbError ? error.code : ''
+      if (!NOT_CARRYING.includes(code)) kept.wrong.push(error)
+      over(code)
+    },
+  )
+}
+
+/** The handlers of a version of the inline projection, as they should be. */
+export function trueKept(plan: KeptPlan, version: number): ReturnType<typeof keptOf> {
+  const rules: KeptRules = { version, plan, fails: () => false, rest: async () => {} }
+  return keptOf(rules)
 }
 
 /** Has a process run a version. */
@@ -178,10 +269,12 @@ export async function runVersion(world: ProjectionWorld, process: Process, versi
 }
 
 /** All events of the source, in order. */
-export async function sourceEvents(world: ProjectionWorld): Promise<SourceEvent[]> {
-  const { observer, plan } = world
-  const { source } = plan
-  const { store } = observer
+export async function sourceEvents({ observer, plan }: ProjectionWorld): Promise<SourceEvent[]> {
+  return eventsOf(observer.store, plan.source)
+}
+
+/** All events of a source, in order. */
+export async function eventsOf(store: Readable, source: RulesPlan['source']): Promise<SourceEvent[]> {
   const found: SourceEvent[] = []
   const isStream = source.kind === 'stream'
   for await (const event of readSource(store, source)) {
@@ -192,7 +285,7 @@ export async function sourceEvents(world: ProjectionWorld): Promise<SourceEvent[
   return found
 }
 
-function readSource(store: Process['store'], source: RulesPlan['source']): AsyncIterable<RecordedEvent> {
+function readSource(store: Readable, source: RulesPlan['source']): AsyncIterable<RecordedEvent> {
   switch (source.kind) {
     case 'all':
       return store.all.read({ resolveLinks: false })

@@ -3,6 +3,8 @@ import { describe, test, vi } from 'vitest'
 import { sleep } from '../../src/runtime.ts'
 import { compareCopies, compareEmitted, readStored } from './projection-comparing.ts'
 import { correlationOf, isSameFound, storedFound, trueFound } from './projection-correlations.ts'
+import { compareAppended, compareKept } from './projection-kept-comparing.ts'
+import { finishKept } from './projection-kept-steps.ts'
 import { step } from './projection-steps.ts'
 import {
   closeProjectionWorld,
@@ -49,11 +51,21 @@ const AT_LEAST: Readonly<Record<string, number>> = {
   skip: 15,
   fault: 250,
   problem: 50,
+  'in force': 1_000,
+  'into force': 140,
+  'appended by a carrier': 600,
+  refused: 15,
+  'not carried': 10,
+  'stranger refused': 15,
+  'reset of the inline one': 20,
+  'rebuild of the inline one': 20,
+  'deploy of the inline one': 30,
+  'fault of the inline one': 5,
 }
 /** Virtual time in which a projection that is well has to be done with everything: many leases, and the longest pause. */
 const PATIENCE_MS = 240_000
 
-describe('a projection that many processes run, and a plain loop over the log', () => {
+describe('projections that many processes run, and a plain loop over the log', () => {
   const seeds = Array.from({ length: LAST - FIRST + 1 }, (_, at) => FIRST + at)
   test(`come to the same in ${seeds.length} random runs`, {
     timeout: 60_000 + seeds.length * 3_000,
@@ -84,8 +96,11 @@ async function run(world: ProjectionWorld): Promise<void> {
   for (let at = 0; at < world.plan.steps; at += 1) {
     await step(world)
     await compareCopies(world)
+    await compareKept(world)
   }
   await finish(world)
+  await compareKept(world)
+  if (world.kept !== undefined) await compareAppended(world, world.kept)
   await compareFound(world)
   await compareCopies(world)
   await compareEmitted(world)
@@ -98,6 +113,7 @@ async function finish(world: ProjectionWorld): Promise<void> {
   world.failing.clear()
   for (const { runtime } of world.processes) if (runtime.stands) runtime.goOn()
   await startProcess(world, world.version)
+  if (world.kept !== undefined) await finishKept(world, world.kept)
   await world.observer.store.projection('sums').resume()
   const events = await sourceEvents(world)
   const last = events.at(-1)?.position ?? 0n
