@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { StoreReadTransaction } from 'eventdb'
+import { type AppendsHold, readSettings } from '../../src/store/settings.ts'
 import { historyOf, type Stored, storedIn } from './projection-comparing.ts'
 import { KEPT, KEPT_STREAMS } from './projection-kept.ts'
 import { linkText, outText, Replay, type SourceEvent } from './projection-truth.ts'
@@ -13,6 +14,8 @@ interface SeenKept {
   readonly events: readonly SourceEvent[]
   /** What it has emitted, by the stream. */
   readonly emitted: Readonly<Record<string, readonly string[]>>
+  /** What those who append are asked. */
+  readonly hold: AppendsHold | undefined
 }
 
 /** Looks at everything on one snapshot, while others go on. */
@@ -23,8 +26,9 @@ function seeKept({ observer, rows }: ProjectionWorld, { plan }: KeptWorld): Prom
     for (const streamId of [...KEPT_STREAMS, 'in-c']) emitted[streamId] = await emittedTo(store, streamId)
     const events = await eventsOf(store, plan.source)
     const stored = await storedIn(rows, tx, KEPT)
+    const { hold } = await readSettings(tx, rows.keyspace)
     // To an inline projection links are no events.
-    return { stored, events: events.filter(({ event }) => event.link === undefined), emitted }
+    return { stored, events: events.filter(({ event }) => event.link === undefined), emitted, hold }
   })
 }
 
@@ -43,6 +47,7 @@ export async function compareKept(world: ProjectionWorld): Promise<void> {
   if (kept === undefined) return
   assert.deepEqual(kept.wrong, [])
   const seen = await seeKept(world, kept)
+  if (seen.hold !== undefined) count(world, 'asked to wait')
   for (const copy of seen.stored.copies) {
     const replay = await compareCopy(world, kept, copy, seen.events)
     if (copy.control.isInline) compareForced(world, copy, seen, replay)

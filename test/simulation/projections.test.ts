@@ -28,6 +28,9 @@ vi.mock('../../src/limits.ts', async (importOriginal) => {
     },
     PROJECTION_BATCH_ROWS: 40,
     PROJECTION_CLEAR_ROWS: 5,
+    INLINE_TAIL_EVENTS: 2,
+    INLINE_PATIENCE_MS: 0,
+    INLINE_HOLD_MS_MIN: 100,
     WATCH_POLL_MS_MIN: 20,
     WATCH_POLL_MS_MAX: 40,
   }
@@ -55,6 +58,7 @@ const AT_LEAST: Readonly<Record<string, number>> = {
   'into force': 140,
   'appended by a carrier': 600,
   refused: 15,
+  'asked to wait': 80,
   'not carried': 10,
   'stranger refused': 15,
   'reset of the inline one': 20,
@@ -73,7 +77,6 @@ describe('projections that many processes run, and a plain loop over the log', (
     const tally: Tally = new Map()
     for (const seed of seeds) await runSeed(seed, tally)
     if (seeds.length < SEEDS) return
-    if (process.env.SHOW) console.log(tally)
     const rare = Object.entries(AT_LEAST).filter(([what, times]) => (tally.get(what) ?? 0) < times)
     assert.deepEqual(rare, [], `what should happen more often than in ${JSON.stringify([...tally])}`)
   })
