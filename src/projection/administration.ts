@@ -110,7 +110,13 @@ async function skipWithin(
   const row = await existing(rows, tx, name)
   const copy = await rows.copyAt(tx, building ? row.building : row.serving)
   const fault = copy?.control.fault
-  if (copy === undefined || fault === undefined) throw new ProjectionNotFaultedError(name, '')
+  if (copy === undefined || fault === undefined) {
+    const other = await rows.copyAt(tx, building ? row.serving : row.building)
+    throw new ProjectionNotFaultedError(
+      name,
+      other?.control.fault === undefined ? '' : elsewhere(other, building),
+    )
+  }
   if (fault.event === undefined && fault.timer === undefined) {
     throw new ProjectionNotFaultedError(name, ' that can be skipped: its source cannot be read')
   }
@@ -119,6 +125,13 @@ async function skipWithin(
   }
   skipIn(rows, tx, copy, fault)
   return seenFault(fault)
+}
+
+/** What stands at a fault instead. */
+function elsewhere({ control: { version } }: Copy, building: boolean): string {
+  return building
+    ? ` with a version that is being built, but with version ${version}, which serves: leave out \`building\``
+    : ` with the version that serves, but with version ${version}, which is being built: say so with \`building\``
 }
 
 function skipIn(rows: NameRows, tx: Transaction, { keys, control }: Copy, fault: FaultRow): void {

@@ -1,5 +1,5 @@
 import { ClosedError, InvalidArgumentError } from '../errors.ts'
-import { PROJECTION_CACHE_STATES_MAX, PROJECTION_NAME_BYTES_MAX } from '../limits.ts'
+import { PROJECTION_CACHE_STATES_MAX, PROJECTION_NAME_BYTES_MAX, TRANSACTION_AGE_MS_MAX } from '../limits.ts'
 import type { CheckRun } from '../store/check-run.ts'
 import type {
   Answer,
@@ -95,7 +95,11 @@ class StoreProjections implements ProjectionHost {
     void runner.ended.then(({ reason }) => {
       this.#runners.delete(runner)
       // Appends that wait when the store is closed are still made.
-      if (reason !== 'store-closed') stopCarrying?.()
+      if (stopCarrying === undefined || reason === 'store-closed') return
+      // What began before another version took over is handled by this one first, and then tried again.
+      const isOver = reason === 'superseded' || reason === 'deleted'
+      if (isOver) host.runtime.scheduleBackground(TRANSACTION_AGE_MS_MAX, stopCarrying)
+      else stopCarrying()
     })
     if (projection.isInline) await this.#untilInForce(runner, projection, options.signal)
     return this.#running(runner, projection)
