@@ -705,7 +705,7 @@ export class ProjectionNotCarriedError extends EventDbError<{
 
   constructor(projection: string, version: number, streamId: string) {
     super(
-      `Nothing was appended to stream ${JSON.stringify(streamId)}: version ${version} of the projection ${JSON.stringify(projection)} must handle it in the same transaction, and this process does not carry it; run it with store.project first`,
+      `Nothing was appended to stream ${JSON.stringify(streamId)}: version ${version} of the projection ${JSON.stringify(projection)} must handle it in the same transaction, and this process does not run that version: call store.project with it first`,
       { projection, version, streamId },
     )
   }
@@ -727,7 +727,9 @@ export class ProjectionRefusedError extends EventDbError<{
     cause: unknown,
   ) {
     const what =
-      event === undefined ? 'what was appended' : `a ${event.type} in ${JSON.stringify(event.streamId)}`
+      event === undefined
+        ? 'what was appended'
+        : `version ${event.version} of stream ${JSON.stringify(event.streamId)} (${event.type})`
     const why = cause instanceof Error ? cause.message : String(cause)
     super(
       `The projection ${JSON.stringify(projection)} refused ${what}: ${why}`,

@@ -177,6 +177,7 @@ export type {
   InlineContext,
   InlineHandler,
   InlineProjectionDefinition,
+  ListedState,
   LoadedPartition,
   PartitionState,
   PartitionsOptions,

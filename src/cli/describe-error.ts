@@ -12,6 +12,8 @@ const HINTS: Readonly<Record<string, string>> = {
   'projection-switched': 'the same command lists the new copy',
   'projection-building': 'eventdb projections status shows how far it is',
   'projection-not-faulted': 'eventdb projections status shows what it stopped at',
+  'projection-not-carried':
+    'append with the program that runs it, or let appends pass it by: eventdb projections pause, and resume later',
   'commit-unknown': 'look whether it happened before doing it again; import finds out by itself',
 }
 

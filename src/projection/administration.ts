@@ -13,7 +13,7 @@ import { onlyNames } from '../store/known-names.ts'
 import { describe } from '../store/text.ts'
 import { clearGone } from './clearing.ts'
 import { emittedStreamIn } from './emitted-streams.ts'
-import { seenFault } from './faults.ts'
+import { seenFault, triedAtOnce } from './faults.ts'
 import { outOfForce } from './inline-end.ts'
 import { beginAnew } from './joining.ts'
 import type { Copy, NameRows } from './name-rows.ts'
@@ -80,9 +80,7 @@ async function setPaused(
     for (const number of [row.serving, row.building]) {
       const copy = await rows.copyAt(tx, number)
       if (copy?.control.fault === undefined) continue
-      const { keys, control } = copy
-      const fault = { ...copy.control.fault, retryAtMs: 0 }
-      rows.writeControl(tx, keys, { ...control, fault, revision: control.revision + 1 })
+      rows.writeControl(tx, copy.keys, triedAtOnce(copy.control))
     }
   })
 }

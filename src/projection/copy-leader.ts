@@ -20,7 +20,7 @@ import {
   type Led,
 } from './committing.ts'
 import { CopyFeed } from './copy-feed.ts'
-import { faultOf, seenFault } from './faults.ts'
+import { faultOf, isAskedFor, seenFault, warningOf } from './faults.ts'
 import { ForceDoor } from './force-door.ts'
 import { type Failure, Handling } from './handling.ts'
 import { type Lead, type LeaseScene, waitFor } from './leasing.ts'
@@ -353,9 +353,8 @@ export class CopyLeader<S> {
     if (outcome.kind !== 'done') return 'over'
     const seen = seenFault(fault)
     if (options.onFault !== undefined) this.#tell(() => options.onFault!(seen))
-    else if (fault.attempts === 1) {
-      host.runtime.warn?.(`The projection ${JSON.stringify(projection.name)} has stopped`, failure.error)
-    }
+    else if (fault.attempts === 1 || isAskedFor(control.fault))
+      host.runtime.warn?.(warningOf(projection, seen), failure.error)
     return 'over'
   }
 

@@ -1,3 +1,4 @@
+import { ProjectionFaultedError } from '../errors.ts'
 import {
   FAULT_STACK_CHARACTERS_MAX,
   PROJECTION_RETRY_MS_MAX,
@@ -9,7 +10,7 @@ import type { ProjectionFault } from '../store/contract-projections.ts'
 import type { RecordedEvent } from '../store/event.ts'
 import { positionFoundAt } from '../store/stored-event.ts'
 import type { Failure } from './handling.ts'
-import type { FaultRow } from './projection-rows.ts'
+import type { ControlRow, FaultRow } from './projection-rows.ts'
 
 /** Makes the row of a fault: a new one, or the one that is there, once more. */
 export function faultOf(
@@ -43,6 +44,18 @@ export function faultOf(
     sinceMs: isKnown ? known.sinceMs : nowMs,
     retryAtMs: nowMs + retryDelayMs(attempts),
   }
+}
+
+/** The same copy; what it stopped at is to be tried again at once, as it may have been mended. */
+export function triedAtOnce(control: ControlRow): ControlRow {
+  const { fault, revision } = control
+  if (fault === undefined) return control
+  return { ...control, fault: { ...fault, retryAtMs: 0 }, revision: revision + 1 }
+}
+
+/** Whether somebody wants it to be tried again at once: then nobody knows whether it still is one. */
+export function isAskedFor(fault: FaultRow | undefined): boolean {
+  return fault?.retryAtMs === 0
 }
 
 /** How long to wait after so many attempts: 1 s, 2 s, 4 s, up to a minute. */
@@ -95,6 +108,15 @@ export function seenFault({
     error,
     attempts,
     since: new Date(sinceMs),
-    retryAt: new Date(retryAtMs),
+    retryAt: new Date(Math.max(retryAtMs, sinceMs)),
   }
+}
+
+/** What is said of a fault where nobody has asked to be told. */
+export function warningOf(
+  { name, version }: { readonly name: string; readonly version: number },
+  fault: ProjectionFault,
+): string {
+  const { message } = new ProjectionFaultedError(name, version, fault)
+  return `${message} (it is tried again and again, until it succeeds or is skipped)`
 }

@@ -13,6 +13,7 @@ import type { StoreHost } from '../store/host.ts'
 import { quietViewOf } from '../store/reading.ts'
 import { readSettings } from '../store/settings.ts'
 import { checkStart, groupStartOf } from '../subscription/starting.ts'
+import { triedAtOnce } from './faults.ts'
 import { outOfForce } from './inline-end.ts'
 import { type Copy, type NameRows, UNKNOWN } from './name-rows.ts'
 import { oweTimers } from './owed-timers.ts'
@@ -78,16 +79,10 @@ async function assertRoom({ keys }: StoreHost, tx: Transaction, name: string): P
   throw new LimitExceededError('A store', INLINE_PROJECTIONS_MAX, others + 1, 'inline projections')
 }
 
-/** Whoever waits until an inline projection is in force wants to know what happens now, not what it stopped at before. */
-function takePart(
-  rows: NameRows,
-  tx: Transaction,
-  { name, form, isInline }: Made & { readonly isInline: boolean },
-  { keys, control }: Copy,
-): void {
+/** Whoever comes wants to know what happens now, not what it stopped at before. */
+function takePart(rows: NameRows, tx: Transaction, { name, form }: Made, { keys, control }: Copy): void {
   if (control.form !== form) throw new ProjectionChangedError(name, control.version, control.form, form)
-  if (!isInline || control.fault === undefined) return
-  rows.writeControl(tx, keys, { ...control, fault: undefined, revision: control.revision + 1 })
+  if (control.fault !== undefined) rows.writeControl(tx, keys, triedAtOnce(control))
 }
 
 /** Begins to build a newer version. @throws ProjectionSupersededError */

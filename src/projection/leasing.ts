@@ -2,6 +2,7 @@ import type { Runtime } from '../runtime.ts'
 import type { StoreHost } from '../store/host.ts'
 import type { Reading } from '../store/reading.ts'
 import type { CopyKeys } from './copy-keys.ts'
+import { triedAtOnce } from './faults.ts'
 import type { NameRows } from './name-rows.ts'
 import type { ControlRow, LeaseRow, NameRow } from './projection-rows.ts'
 import { lookAndWatch } from './row-watch.ts'
@@ -107,7 +108,7 @@ async function takeOver(
     const lease = await rows.lease(tx, keys)
     const isSame = lease?.term === expected?.term && lease?.renewedMs === expected?.renewedMs
     if (!isSame && lease?.leader !== undefined && lease.leader !== self) return undefined
-    const control = { ...known, term: known.term + 1, revision: known.revision + 1 }
+    const control = { ...triedAtOnce(known), term: known.term + 1, revision: known.revision + 1 }
     rows.writeControl(tx, keys, control)
     rows.writeLease(tx, keys, { leader: self, term: control.term, leaseMs, renewedMs: host.runtime.now() })
     return { control, row }

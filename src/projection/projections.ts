@@ -211,7 +211,7 @@ class StoreProjections implements ProjectionHost {
         reading.onSnapshot(async (view) =>
           body(reader({ ...reading, onSnapshot: (part) => part(view), pause: () => reading.pause() })),
         ),
-      waitFor: (position, options) => waitForPosition(scene, name, position, options),
+      waitFor: (position, options) => waitForPosition(scene, { name, projection }, position, options),
       status: async ({ signal } = {}) => {
         checkSignal(signal)
         return readStatus({ host, reading, rows }, name, signal)

@@ -11,7 +11,7 @@ import type {
 import type { RecordedEvent } from '../store/event.ts'
 import { callBack } from './call-back.ts'
 import { hasNothingBetween } from './committing.ts'
-import { faultOf, retryDelayMs, seenFault } from './faults.ts'
+import { faultOf, retryDelayMs, seenFault, warningOf } from './faults.ts'
 import { waitFor } from './leasing.ts'
 import type { NameRows } from './name-rows.ts'
 import { type FaultRow, laterOf } from './projection-rows.ts'
@@ -287,9 +287,9 @@ export class SinkRunner<Tx> {
 
   #tellFault(fault: FaultRow, error: unknown): void {
     const { options, host, projection } = this.#scene
-    if (options.onFault !== undefined) return this.#tell(() => options.onFault!(seenFault(fault)))
-    if (fault.attempts > 1) return
-    host.runtime.warn?.(`The projection ${JSON.stringify(projection.name)} has stopped`, error)
+    const seen = seenFault(fault)
+    if (options.onFault !== undefined) return this.#tell(() => options.onFault!(seen))
+    if (fault.attempts === 1) host.runtime.warn?.(warningOf(projection, seen), error)
   }
 
   #tellProblem(error: unknown): void {

@@ -1,9 +1,11 @@
 import { IndexMissingError, ProjectionNotFoundError, StreamTombstonedError } from '../errors.ts'
+import type { Reader } from '../kv/contract.ts'
 import { positionOf } from '../kv/stamp.ts'
 import { LAG_EVENTS_MAX, READ_PAGE_EVENTS } from '../limits.ts'
 import type { AnyPlace } from '../store/broker.ts'
 import type {
   CopyStatus,
+  ListedState,
   ProjectionEntry,
   ProjectionState,
   ProjectionStatus,
@@ -140,6 +142,18 @@ export async function* listProjections(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ProjectionEntry> {
   const range = host.keys.projections.range()
+  const listed = async (
+    tx: Pick<Reader, 'get'>,
+    row: NameRow,
+    { keys, control }: Copy,
+  ): Promise<{ readonly version: number; readonly state: ListedState }> => {
+    const leader = leaderOf(await rows.lease(tx, keys), control, host.runtime.now())
+    const state = stateOf(row, control, leader !== undefined, 0)
+    return {
+      version: control.version,
+      state: state === 'live' || state === 'catching-up' ? 'running' : state,
+    }
+  }
   let { begin } = range
   for (;;) {
     signal?.throwIfAborted()
@@ -150,15 +164,13 @@ export async function* listProjections(
         const row = rows.decode(key, value)
         const serving = await rows.copyAt(tx, row.serving)
         if (serving === undefined) continue
-        const { control } = serving
-        const leader = leaderOf(await rows.lease(tx, serving.keys), control, host.runtime.now())
-        const state = stateOf(row, control, leader !== undefined, 0)
-        const { name, version, source } = control
+        const { name, source } = serving.control
+        const building = await rows.copyAt(tx, row.building)
         entries.push({
           name,
-          version,
           source,
-          state: state === 'live' || state === 'catching-up' ? 'running' : state,
+          ...(await listed(tx, row, serving)),
+          building: building && (await listed(tx, row, building)),
         })
       }
       return { entries, last: found.length < READ_PAGE_EVENTS ? undefined : found.at(-1)!.key }

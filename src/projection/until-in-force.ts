@@ -8,7 +8,7 @@ import type { Projection, ProjectionEnd } from '../store/contract-projections.ts
 import type { EventShape } from '../store/event.ts'
 import type { StoreHost } from '../store/host.ts'
 import type { Reading } from '../store/reading.ts'
-import { seenFault } from './faults.ts'
+import { isAskedFor, seenFault } from './faults.ts'
 import { waitFor } from './leasing.ts'
 import type { Copy, NameRows } from './name-rows.ts'
 import { lookAndWatch } from './row-watch.ts'
@@ -75,8 +75,9 @@ function refuseEnded(
 
 function refuseFaulted(copies: readonly (Copy | undefined)[], version: number): void {
   for (const copy of copies) {
-    if (copy?.control.version !== version || copy.control.fault === undefined) continue
-    const { event, error } = seenFault(copy.control.fault)
+    const { fault } = copy?.control ?? {}
+    if (copy?.control.version !== version || fault === undefined || isAskedFor(fault)) continue
+    const { event, error } = seenFault(fault)
     throw new ProjectionFaultedError(copy.control.name, version, { ...(event && { event }), error })
   }
 }

@@ -3,19 +3,22 @@ import {
   InvalidArgumentError,
   ProjectionFaultedError,
   ProjectionNotFoundError,
+  ProjectionSupersededError,
   ProjectionTimeoutError,
 } from '../errors.ts'
+import type { Watch } from '../kv/contract.ts'
 import { positionOf } from '../kv/stamp.ts'
 import { WAIT_FOR_MS } from '../limits.ts'
-import type { WaitForOptions } from '../store/contract-projections.ts'
+import type { Projection, WaitForOptions } from '../store/contract-projections.ts'
+import type { EventShape } from '../store/event.ts'
 import type { StoreHost } from '../store/host.ts'
 import { onlyNames } from '../store/known-names.ts'
 import { checkSignal } from '../store/read-options.ts'
-import type { Reading } from '../store/reading.ts'
+import type { Reading, View } from '../store/reading.ts'
 import { describe } from '../store/text.ts'
-import { seenFault } from './faults.ts'
+import { isAskedFor, seenFault } from './faults.ts'
 import { waitFor } from './leasing.ts'
-import type { NameRows } from './name-rows.ts'
+import type { Copy, NameRows } from './name-rows.ts'
 import type { ControlRow, NameRow } from './projection-rows.ts'
 import { lookAndWatch } from './row-watch.ts'
 
@@ -66,16 +69,29 @@ export interface WaitScene {
   readonly closed: AbortSignal
 }
 
+/** What is waited for: a name, or one version of it. */
+export interface AwaitedProjection {
+  readonly name: string
+  /** Whoever waits by a definition waits until its version answers. */
+  readonly projection: Version | undefined
+}
+
+type Version = Pick<Projection<EventShape, unknown>, 'version'> & {
+  readonly definition: { readonly fromOlder?: unknown }
+}
+
 /**
- * Waits until the copy that serves has handled everything up to a position.
- * @throws ProjectionTimeoutError, ProjectionFaultedError, ProjectionNotFoundError, InvalidArgumentError, ClosedError, the signal's reason
+ * Waits until the copy that answers has handled everything up to a position.
+ * @throws ProjectionTimeoutError, ProjectionFaultedError, ProjectionNotFoundError, ProjectionSupersededError, InvalidArgumentError, ClosedError,
+ * the signal's reason
  */
 export async function waitForPosition(
   { host, reading, rows, waiters, closed }: WaitScene,
-  name: string,
+  awaited: AwaitedProjection,
   position: bigint,
   options: WaitForOptions = {},
 ): Promise<void> {
+  const { name } = awaited
   checkWaitFor(position, options)
   const { timeoutMs = WAIT_FOR_MS, signal } = options
   const { runtime } = host
@@ -86,21 +102,16 @@ export async function waitForPosition(
     for (let isFirst = true; ; isFirst = false) {
       if (closed.aborted) throw new ClosedError('event store')
       signal?.throwIfAborted()
-      const { seen, changed, cancel } = await lookAndWatch(reading, [rows.keyOf(name)], async ({ tx }) => {
-        const row = await rows.read(tx, name)
-        const serving = await rows.copyAt(tx, row?.serving)
-        if (row === undefined || serving === undefined) throw new ProjectionNotFoundError(name)
-        const horizon = positionOf(await tx.readHorizon())
-        return { row, control: serving.control, horizon, watch: tx.watch(serving.keys.control) }
-      })
+      const { seen, changed, cancel } = await lookAndWatch(reading, [rows.keyOf(name)], (view) =>
+        look(rows, view, awaited),
+      )
       try {
-        const { row, control, horizon, watch } = seen
-        if (control.position >= position || (control.isInline && horizon >= position)) return
+        const { horizon, control, watch } = seen
+        if (isThere(seen, position)) return
         if (isFirst && position > horizon) refuseBeyond(position, horizon)
-        refuseFaulted(control, position)
+        refuseFaulted(seen, position)
         const leftMs = untilMs - runtime.monotonic()
-        if (leftMs <= 0)
-          throw new ProjectionTimeoutError(name, position, control.position, stateIn(row, control))
+        if (leftMs <= 0) throw new ProjectionTimeoutError(name, position, control.position, stateOf(seen))
         const moved = watch.fired.catch(() => {})
         await waitFor(
           runtime,
@@ -118,6 +129,50 @@ export async function waitForPosition(
     forget()
     ending.release()
   }
+}
+
+/** The copy that is waited for, as it is. */
+interface Seen {
+  readonly row: NameRow
+  readonly control: ControlRow
+  /** Whether it answers, or will when it is built; `older` if nobody builds what is waited for. */
+  readonly role: 'answering' | 'building' | 'older'
+  readonly horizon: bigint
+  /** Fires when the copy moves on. */
+  readonly watch: Watch
+}
+
+/** @throws ProjectionNotFoundError, ProjectionSupersededError */
+async function look(rows: NameRows, { tx }: View, { name, projection }: AwaitedProjection): Promise<Seen> {
+  const row = await rows.read(tx, name)
+  const serving = await rows.copyAt(tx, row?.serving)
+  if (row === undefined || serving === undefined) throw new ProjectionNotFoundError(name)
+  const building = await rows.copyAt(tx, row.building)
+  const { copy, role } = copyFor(name, projection, serving, building)
+  const horizon = positionOf(await tx.readHorizon())
+  return { row, control: copy.control, role, horizon, watch: tx.watch(copy.keys.control) }
+}
+
+/** Which copy has to come to a position, so that reads by a definition, or by name, have it. @throws ProjectionSupersededError */
+function copyFor(
+  name: string,
+  projection: Version | undefined,
+  serving: Copy,
+  building: Copy | undefined,
+): { readonly copy: Copy; readonly role: Seen['role'] } {
+  const { version } = serving.control
+  const wanted = projection?.version ?? version
+  if (version > wanted) throw new ProjectionSupersededError(name, wanted, version)
+  if (version === wanted || projection?.definition.fromOlder !== undefined)
+    return { copy: serving, role: 'answering' }
+  const next = building?.control.version ?? version
+  if (next > wanted) throw new ProjectionSupersededError(name, wanted, next)
+  return next === wanted ? { copy: building!, role: 'building' } : { copy: serving, role: 'older' }
+}
+
+function isThere({ control, role, horizon }: Seen, position: bigint): boolean {
+  if (role !== 'answering') return false
+  return control.position >= position || (control.isInline === true && horizon >= position)
 }
 
 /** Checks what `waitFor` was given. @throws InvalidArgumentError */
@@ -163,15 +218,19 @@ export function refuseBeyond(position: bigint, horizon: bigint): never {
   })
 }
 
-function refuseFaulted({ name, version, fault, position: at }: ControlRow, position: bigint): void {
-  if (fault === undefined) return
-  if (fault.event !== undefined && fault.event.position > position) return
-  if (fault.event === undefined && at >= position) return
+/** One that is being built must not stand anywhere: it answers only when it has handled everything. */
+function refuseFaulted({ control, role }: Seen, position: bigint): void {
+  const { name, version, fault, position: at } = control
+  if (fault === undefined || isAskedFor(fault) || role === 'older') return
+  const isBehind = fault.event === undefined ? at >= position : fault.event.position > position
+  if (isBehind && role === 'answering') return
   const { event, error } = seenFault(fault)
   throw new ProjectionFaultedError(name, version, { ...(event && { event }), error })
 }
 
-function stateIn({ isPaused }: NameRow, { fault }: ControlRow): string {
+function stateOf({ row: { isPaused }, control: { fault }, role }: Seen): string {
   if (isPaused) return 'paused'
-  return fault === undefined ? 'behind' : 'faulted'
+  if (role === 'older') return 'of an older version'
+  if (fault !== undefined) return 'faulted'
+  return role === 'building' ? 'being built' : 'behind'
 }

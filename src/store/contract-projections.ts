@@ -226,8 +226,9 @@ export interface ProjectionHandle<S> extends ProjectionReader<S>, PositionWaitab
   read<T>(body: (reader: ProjectionReader<S>) => Promise<T> | T): Promise<T>
   /**
    * Resolves when everything in the log up to a position has been handled by the copy that answers. Events that are of no interest count as handled.
+   * By a definition without `fromOlder`, it resolves only when its version answers.
    * @throws ProjectionTimeoutError, which says how the projection is; ProjectionFaultedError if it stands at an event before that;
-   * ProjectionNotFoundError; ClosedError; the signal's reason
+   * ProjectionSupersededError if a newer version has taken its place; ProjectionNotFoundError; ClosedError; the signal's reason
    */
   waitFor(position: bigint, options?: WaitForOptions): Promise<void>
   /** How it is. Counts what is behind, so it takes a moment. @throws ProjectionNotFoundError */
@@ -356,8 +357,13 @@ export interface ProjectionEntry {
   readonly name: string
   readonly version: number
   readonly source: SourceName
-  readonly state: Exclude<ProjectionState, 'live' | 'catching-up'> | 'running'
+  readonly state: ListedState
+  /** The version that is being built to take its place. */
+  readonly building: { readonly version: number; readonly state: ListedState } | undefined
 }
+
+/** Like `ProjectionState`, without counting what is behind. */
+export type ListedState = Exclude<ProjectionState, 'live' | 'catching-up'> | 'running'
 
 // ── Once ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -265,7 +265,7 @@ describe('eventdb projections', () => {
       return (await eventdb(['projections', ...args, '--store', path], options)).stdout
     }
     expect(await show('list')).toBe(
-      'state    version  projection  source\nfaulted        1  counts      category order\n',
+      'state    version  building  projection  source\nfaulted        1            counts      category order\n',
     )
     const status = await show('status', 'counts')
     expect(status).toMatch(

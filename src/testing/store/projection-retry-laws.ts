@@ -71,10 +71,51 @@ function retryLaws({ simulatedLaw }: StoreLaws): void {
     isBroken = false
     const began = runtime.monotonic()
     await running.resume()
-    await caughtUp(store, running).catch(() => {})
-    await waitUntil(runtime, 'it is healed', async () => (await running.state()) === 1)
+    await caughtUp(store, running)
+    assert.equal(await running.state(), 1)
     assert.ok(runtime.monotonic() - began < 1_000)
   })
+
+  simulatedLaw('who comes later tries at once what another has stopped at', async ({ store, runtime }) => {
+    await append(store, 1)
+    const broken = await store.project(counts(failing), SILENT)
+    await faulted(runtime, broken, 6)
+    await broken.close()
+    const mended = await store.project(counts(() => undefined))
+    const began = runtime.monotonic()
+    await caughtUp(store, mended)
+    assert.equal(await mended.state(), 1)
+    assert.ok(runtime.monotonic() - began < 1_000)
+  })
+
+  simulatedLaw('who stands by tries it at once when its turn comes', async ({ store, runtime }) => {
+    await append(store, 1)
+    const broken = await store.project(counts(failing), SILENT)
+    const mended = await store.project(counts(() => undefined))
+    await faulted(runtime, broken, 6)
+    const began = runtime.monotonic()
+    await broken.close()
+    await waitUntil(runtime, 'it is healed', async () => (await mended.state()) === 1)
+    assert.ok(runtime.monotonic() - began < 1_000)
+  })
+
+  simulatedLaw(
+    'a fault that nobody is told of is a warning, once in each process',
+    async ({ store, runtime }) => {
+      const warnings: unknown[] = []
+      runtime.warn = (message) => warnings.push(message)
+      await append(store, 1)
+      const first = await store.project(counts(failing))
+      await faulted(runtime, first, 4)
+      const text =
+        'Version 1 of the projection "p" has stopped at version 1 of stream "s" (A): Failure: no (it is tried again and again, until it succeeds or is skipped)'
+      assert.deepEqual(warnings, [text])
+      await first.close()
+      const second = await store.project(counts(failing))
+      await faulted(runtime, second, 7)
+      assert.deepEqual(warnings, [text, text])
+    },
+  )
 
   simulatedLaw('a fault is kept while nobody runs it, and told to others', async ({ store, runtime }) => {
     await append(store, 1)
@@ -89,6 +130,10 @@ function retryLaws({ simulatedLaw }: StoreLaws): void {
     const mended = await store.project(counts(() => undefined))
     await waitUntil(runtime, 'it is healed', async () => (await mended.state()) === 1)
   })
+}
+
+function failing(): never {
+  throw new Failure('no')
 }
 
 function skipLaws({ simulatedLaw }: StoreLaws): void {

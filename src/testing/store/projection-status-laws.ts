@@ -3,6 +3,7 @@ import { sleep } from '../../runtime.ts'
 import { gate, waitUntil } from './group-consumers.ts'
 import { failureOf, numbers, type StoreLaws } from './laws.ts'
 import {
+  a,
   append,
   caughtUp,
   counts,
@@ -281,11 +282,22 @@ function listLaws({ simulatedLaw }: StoreLaws): void {
       'it runs',
       async () => (await store.projection('running').status()).leader !== undefined,
     )
+    const second = await store.project(logs({ name: 'idle', source, version: 2, any: bad }), {
+      onFault: () => {},
+    })
+    await append(store, 2)
+    await store.stream('c-1').append(a(3))
+    await waitUntil(
+      runtime,
+      'the one that is being built stands at a fault',
+      async () => (await second.status()).building?.fault !== undefined,
+    )
+    const building = undefined
     assert.deepEqual(await projectionsOf(store), [
-      { name: 'faulted', version: 1, source: all, state: 'faulted' },
-      { name: 'idle', version: 1, source, state: 'idle' },
-      { name: 'paused', version: 1, source: all, state: 'paused' },
-      { name: 'running', version: 2, source: all, state: 'running' },
+      { name: 'faulted', version: 1, source: all, state: 'faulted', building },
+      { name: 'idle', version: 1, source, state: 'idle', building: { version: 2, state: 'faulted' } },
+      { name: 'paused', version: 1, source: all, state: 'paused', building },
+      { name: 'running', version: 2, source: all, state: 'running', building },
     ])
     const reason = new Error('enough')
     const signal = AbortSignal.abort(reason)

@@ -13,7 +13,9 @@ export const list: Command = {
   name: 'projections list',
   form: '',
   summary: 'List the projections',
-  details: '',
+  details: `
+Each with the version that answers, and how that is: running, idle if no program runs it,
+paused, faulted, or inline. Where another version is being built, that one, too.`,
   options: [],
   run: (invocation) => {
     positionalsUpTo(invocation.args, 0)
@@ -44,9 +46,17 @@ const ENTRIES: Listing<ProjectionEntry> = {
   columns: [
     { title: 'state' },
     { title: 'version', right: true },
+    { title: 'building' },
     { title: 'projection' },
     { title: 'source' },
   ],
-  row: ({ name, version, source, state }) => [state, String(version), printable(name), sourceText(source)],
-  json: ({ name, version, source, state }) => JSON.stringify({ projection: name, version, source, state }),
+  row: ({ name, version, source, state, building }) => [
+    state,
+    String(version),
+    building === undefined ? '' : `${building.version} (${building.state})`,
+    printable(name),
+    sourceText(source),
+  ],
+  json: ({ name, version, source, state, building }) =>
+    JSON.stringify({ projection: name, version, source, state, building }),
 }
