@@ -282,11 +282,10 @@ function listLaws({ simulatedLaw }: StoreLaws): void {
       'it runs',
       async () => (await store.projection('running').status()).leader !== undefined,
     )
+    await store.stream('c-1').append(a(3))
     const second = await store.project(logs({ name: 'idle', source, version: 2, any: bad }), {
       onFault: () => {},
     })
-    await append(store, 2)
-    await store.stream('c-1').append(a(3))
     await waitUntil(
       runtime,
       'the one that is being built stands at a fault',
