@@ -45,7 +45,7 @@ await projection.waitFor(position)
 for await (const { partition, state } of projection.partitions({ prefix: '2024-05-' })) {
   console.log(`${partition}: sold for ${state.sold} €, cancelled for ${state.cancelled} €`)
 }
-const [best] = await toArray(projection.kv.getRange(['spent'], { reverse: true, limit: 1 }))
+const [best] = await projection.kv.getRange(['spent'], { reverse: true, limit: 1 }).toArray()
 console.log(`the best customer is ${best?.key[2]}, with ${best?.key[1]} €`)
 
 // ── Once: who has cancelled, and ordered again within two days? ──────────────────────────────────────────────────────────────────────
@@ -79,10 +79,4 @@ async function place(streamId: string, customer: string, total: number, time: st
 async function cancel(streamId: string, customer: string, total: number, time: string): Promise<void> {
   const cancelled = { type: 'OrderCancelled', data: { customer, total }, time: new Date(time) } as const
   await store.stream<OrderEvent>(streamId).append(cancelled)
-}
-
-async function toArray<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = []
-  for await (const item of items) all.push(item)
-  return all
 }

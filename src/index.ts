@@ -166,6 +166,7 @@ export type {
   StandardSchema,
   UpToDateEvent,
 } from './store/contract-event-types.ts'
+export type { Listing } from './store/contract-listing.ts'
 export type {
   Answer,
   AppendedEvent,

@@ -1,5 +1,7 @@
+import type { Listing } from '../store/contract-listing.ts'
 import type { ProjectionReader } from '../store/contract-projections.ts'
 import type { KeyValueRangeOptions, KeyValueReader, KeyValueWriter } from '../store/contract-transactions.ts'
+import { listing } from '../store/listing.ts'
 import type { FoundEvent, OpenAttempts } from './attempts.ts'
 
 /** Where an event of a match is, and when it happened. */
@@ -46,14 +48,21 @@ interface MatchRow {
 export function matchesOf<Type extends string>(
   reader: Pick<ProjectionReader<OpenAttempts<Type>>, 'kv' | 'state'>,
   options?: KeyValueRangeOptions,
-): AsyncIterable<CorrelationMatch<Type>>
+): Listing<CorrelationMatch<Type>>
 export function matchesOf(
   reader: { readonly kv: KeyValueReader },
   options?: KeyValueRangeOptions,
-): AsyncIterable<CorrelationMatch>
-export async function* matchesOf(
+): Listing<CorrelationMatch>
+export function matchesOf(
   { kv }: { readonly kv: KeyValueReader },
   options: KeyValueRangeOptions = {},
+): Listing<CorrelationMatch> {
+  return listing(() => matchesIn(kv, options))
+}
+
+async function* matchesIn(
+  kv: KeyValueReader,
+  options: KeyValueRangeOptions,
 ): AsyncGenerator<CorrelationMatch> {
   for await (const { value } of kv.getRange([MATCH], options)) yield matchOfRow(value as unknown as MatchRow)
 }

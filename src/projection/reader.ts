@@ -18,6 +18,7 @@ import type {
 import type { KeyValueReader, KeyValueRow } from '../store/contract-transactions.ts'
 import type { EventShape } from '../store/event.ts'
 import { onlyNames } from '../store/known-names.ts'
+import { listing } from '../store/listing.ts'
 import { checkSignal } from '../store/read-options.ts'
 import type { Reading, View } from '../store/reading.ts'
 import { describe } from '../store/text.ts'
@@ -48,7 +49,7 @@ export function projectionReader<S>(scene: ReaderScene<S>): ProjectionReader<S> 
     partitions: (options = {}) => {
       checkPartitionsOptions(options)
       checkSignal(options.signal)
-      return listPartitions(scene, options)
+      return listing(() => listPartitions(scene, options))
     },
     kv: {
       get: (key) =>
@@ -56,7 +57,7 @@ export function projectionReader<S>(scene: ReaderScene<S>): ProjectionReader<S> 
           const { keys } = await servingIn(scene, view)
           return userKeyReader(view.tx, keys.model).get(key)
         }),
-      getRange: (prefix, options) => listKeys(scene, prefix, options),
+      getRange: (prefix, options) => listing(() => listKeys(scene, prefix, options)),
     },
   }
 }
@@ -169,8 +170,7 @@ async function* listKeys<S>(
       copy = keys.copy
       // Goes on behind the last row: what is before it reads as an empty range.
       const reader = userKeyReader(partOf(view, behind, options.reverse === true), keys.model)
-      const rows: KeyValueRow[] = []
-      for await (const row of reader.getRange(prefix, { ...options, limit: wanted })) rows.push(row)
+      const rows = await reader.getRange(prefix, { ...options, limit: wanted }).toArray()
       const last = rows.at(-1)
       return { rows, last: last && keys.model.pack(last.key) }
     })

@@ -6,6 +6,7 @@ import type { Answer, PartitionState, Projection, RunOnceOptions } from '../stor
 import type { EventShape, RecordedEvent } from '../store/event.ts'
 import type { StoreHost } from '../store/host.ts'
 import { onlyNames } from '../store/known-names.ts'
+import { listing } from '../store/listing.ts'
 import { checkSignal, positionBounds, versionBounds } from '../store/read-options.ts'
 import type { Reading } from '../store/reading.ts'
 import { positionFoundAt } from '../store/stored-event.ts'
@@ -119,7 +120,7 @@ class OnceRun<S> {
       isStopped: this.#isStopped,
       load: async (partition) => load(partition),
       state: async (partition) => load(partition).state,
-      partitions: ({ prefix = '' } = {}) => sorted(states.all(), prefix),
+      partitions: ({ prefix = '' } = {}) => listing(() => sorted(states.all(), prefix)),
       kv: userKeyReader(this.#rows, this.#keys.model),
     }
   }

@@ -1,5 +1,6 @@
 import type { EventPlace } from './contract-appending.ts'
 import type { EventTypes } from './contract-event-types.ts'
+import type { Listing } from './contract-listing.ts'
 import type { SourceName } from './contract-query.ts'
 import type { KeyValueReader, KeyValueWriter } from './contract-transactions.ts'
 import type { EventShape, JsonValue, NewEvent, RecordedEvent } from './event.ts'
@@ -177,7 +178,7 @@ export interface ProjectionReader<S> {
   /** The same, with what is known about it. @throws ProjectionNotFoundError */
   load(partition?: string): Promise<LoadedPartition<S>>
   /** All partitions in the order of their UTF-8 bytes. @throws ProjectionNotFoundError, ProjectionSwitchedError */
-  partitions(options?: PartitionsOptions): AsyncIterable<PartitionState<S>>
+  partitions(options?: PartitionsOptions): Listing<PartitionState<S>>
   /** The read model. */
   readonly kv: KeyValueReader
 }

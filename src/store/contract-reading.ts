@@ -1,3 +1,4 @@
+import type { Listing } from './contract-listing.ts'
 import type { GroupSource, SubscribableSource } from './contract-subscribing.ts'
 import type { RecordedEvent, TransactionEvent } from './event.ts'
 
@@ -39,9 +40,7 @@ export interface AllReadOptions extends PositionReadOptions {
  * A read that has not begun: nothing happens until it is iterated, and it can be iterated again. Sees at least
  * what was committed when the iteration began, each event once, in order. It holds no resources between two events.
  */
-export interface EventRead<R> extends AsyncIterable<R> {
-  /** Reads everything into one array. */
-  toArray(): Promise<R[]>
+export interface EventRead<R> extends Listing<R> {
   /** The first event of the read, or `undefined`. */
   first(): Promise<R | undefined>
   /** The last event of the read, or `undefined`. Does not read what is before it, unless there is a `limit`. */

@@ -1,3 +1,4 @@
+import type { Listing } from './contract-listing.ts'
 import type { SourceName } from './contract-query.ts'
 import type { RecordedEvent } from './event.ts'
 
@@ -350,7 +351,7 @@ export interface SubscriptionGroup<R = RecordedEvent, Place = bigint | number> {
   /** Removes the group and all that it knows. Its consumers end. */
   delete(): Promise<void>
   /** Lists what is parked, in the order of the source. */
-  parked(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<ParkedEvent<R, Place>>
+  parked(options?: { readonly signal?: AbortSignal | undefined }): Listing<ParkedEvent<R, Place>>
   /**
    * Delivers parked events again, with no retries behind them. Returns how many.
    * @throws InvalidArgumentError for one event that stands behind a parked one of its key

@@ -1,5 +1,6 @@
 import type { Tuple } from '../tuple/elements.ts'
 import type { AppendResult, MultiAppendOptions, StreamAppend } from './contract-appending.ts'
+import type { Listing } from './contract-listing.ts'
 import type { Query } from './contract-query.ts'
 import type { AllReadOptions, ReadableSource, TransactionSource } from './contract-reading.ts'
 import type { CreateStreamOptions, ReadonlyStream, Stream } from './contract-streams.ts'
@@ -10,7 +11,7 @@ export interface KeyValueReader {
   /** The value of a key, or `undefined`. */
   get(key: Tuple): Promise<JsonValue | Uint8Array | undefined>
   /** Reads all keys that begin with `prefix`, without the prefix itself. */
-  getRange(prefix: Tuple, options?: KeyValueRangeOptions): AsyncIterable<KeyValueRow>
+  getRange(prefix: Tuple, options?: KeyValueRangeOptions): Listing<KeyValueRow>
 }
 
 /** One of the caller's own keys with its value. */

@@ -11,6 +11,7 @@ import type {
 import type { Aggregate, Aggregates, AggregatesOptions } from './contract-aggregates.ts'
 import type { AppendResult, MultiAppendOptions, StreamAppend } from './contract-appending.ts'
 import type { DataCodec } from './contract-codec.ts'
+import type { Listing } from './contract-listing.ts'
 import type {
   Answer,
   Projection,
@@ -91,16 +92,16 @@ export interface EventStore extends IndexedSources, AsyncDisposable {
   projection<E extends EventShape, S>(projection: Projection<E, S>): ProjectionHandle<S>
   projection(name: string): ProjectionHandle<unknown>
   /** Lists all projections. */
-  projections(options?: { readonly signal?: AbortSignal }): AsyncIterable<ProjectionEntry>
+  projections(options?: { readonly signal?: AbortSignal }): Listing<ProjectionEntry>
   /**
    * Runs a projection over what is there, in memory, to answer a question. Nothing of it is kept, and nothing is emitted.
    * @throws what its handlers throw; IndexMissingError, InvalidArgumentError, the signal's reason
    */
   runOnce<E extends EventShape, S>(projection: Projection<E, S>, options?: RunOnceOptions): Promise<Answer<S>>
   /** Lists the groups of all sources. */
-  subscriptions(options?: { readonly signal?: AbortSignal }): AsyncIterable<SubscriptionEntry>
+  subscriptions(options?: { readonly signal?: AbortSignal }): Listing<SubscriptionEntry>
   /** Enumerates streams in the order of their ids' UTF-8 bytes. */
-  streams(options?: StreamsOptions): AsyncIterable<StreamEntry>
+  streams(options?: StreamsOptions): Listing<StreamEntry>
   /**
    * Appends to several streams, all or nothing, in the order given. The error of a failed append lists every
    * condition that did not hold. Idempotency is judged for each stream: the part of one whose events are there already is not

@@ -19,6 +19,7 @@ import type {
 } from './contract-admin.ts'
 import type { Aggregate, Aggregates, AggregatesOptions } from './contract-aggregates.ts'
 import type { AppendResult, MultiAppendOptions, StreamAppend } from './contract-appending.ts'
+import type { Listing } from './contract-listing.ts'
 import type {
   Answer,
   Projection,
@@ -51,6 +52,7 @@ import { sweepIfDue } from './key-sweep.ts'
 import { KeyUse } from './key-use.ts'
 import type { Keyspace } from './keyspace.ts'
 import { onlyNames } from './known-names.ts'
+import { listing } from './listing.ts'
 import { joinPlace, type Place } from './place.ts'
 import { checkStreamId } from './prepared-event.ts'
 import type { MakeProjections, ProjectionHost } from './projection-scene.ts'
@@ -170,7 +172,11 @@ class LayeredStore implements EventStore {
     return this.stream<E>(id)
   }
 
-  async *streams(options: StreamsOptions = {}): AsyncGenerator<StreamEntry> {
+  streams(options: StreamsOptions = {}): Listing<StreamEntry> {
+    return listing(() => this.#streams(options))
+  }
+
+  async *#streams(options: StreamsOptions): AsyncGenerator<StreamEntry> {
     this.#assertOpen()
     for await (const { streamId, state, version } of listStreams(this.#host, options)) {
       yield { streamId, state, version }
@@ -220,9 +226,9 @@ class LayeredStore implements EventStore {
     return this.#projections.projection(projection)
   }
 
-  projections({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterable<ProjectionEntry> {
+  projections({ signal }: { readonly signal?: AbortSignal } = {}): Listing<ProjectionEntry> {
     this.#assertOpen()
-    return this.#projections.list(signal)
+    return listing(() => this.#projections.list(signal))
   }
 
   async runOnce<E extends EventShape, S>(
@@ -233,9 +239,9 @@ class LayeredStore implements EventStore {
     return this.#projections.runOnce(projection, options)
   }
 
-  subscriptions({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterable<SubscriptionEntry> {
+  subscriptions({ signal }: { readonly signal?: AbortSignal } = {}): Listing<SubscriptionEntry> {
     this.#assertOpen()
-    return this.#broker.list(signal)
+    return listing(() => this.#broker.list(signal))
   }
 
   async append(

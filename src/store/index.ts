@@ -27,6 +27,7 @@ export type {
   StreamAppend,
   StreamCondition,
 } from './contract-appending.ts'
+export type { Listing } from './contract-listing.ts'
 export type { Query, QueryItem, SourceName } from './contract-query.ts'
 export type {
   AllReadOptions,

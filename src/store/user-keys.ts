@@ -2,10 +2,16 @@ import { CorruptionError, InvalidArgumentError } from '../errors.ts'
 import type { Reader, Transaction } from '../kv/contract.ts'
 import type { Subspace } from '../kv/subspace.ts'
 import type { Tuple } from '../tuple/elements.ts'
-import type { KeyValueRangeOptions, KeyValueReader, KeyValueWriter } from './contract-transactions.ts'
+import type {
+  KeyValueRangeOptions,
+  KeyValueReader,
+  KeyValueRow,
+  KeyValueWriter,
+} from './contract-transactions.ts'
 import type { JsonValue } from './event.ts'
 import { encodeJson } from './json.ts'
 import { onlyNames } from './known-names.ts'
+import { listing } from './listing.ts'
 import { checkLimit } from './read-options.ts'
 import { decodeJson } from './small-values.ts'
 import { describe } from './text.ts'
@@ -24,12 +30,19 @@ export type RowWriter = RowReader & Pick<Transaction, 'set' | 'clear' | 'clearRa
 export function userKeyReader(tx: RowReader, space: Subspace): KeyValueReader {
   return {
     get: async (key) => decodeValue(await tx.get(space.pack(checkKey(key)))),
-    async *getRange(prefix, options = {}) {
-      checkRange(prefix, options)
-      for await (const { key, value } of tx.getRange(space.range(prefix), options)) {
-        yield { key: space.unpack(key), value: decodeValue(value)! }
-      }
-    },
+    getRange: (prefix, options = {}) => listing(() => rowsIn(tx, space, prefix, options)),
+  }
+}
+
+async function* rowsIn(
+  tx: RowReader,
+  space: Subspace,
+  prefix: Tuple,
+  options: KeyValueRangeOptions,
+): AsyncGenerator<KeyValueRow> {
+  checkRange(prefix, options)
+  for await (const { key, value } of tx.getRange(space.range(prefix), options)) {
+    yield { key: space.unpack(key), value: decodeValue(value)! }
   }
 }
 

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, SubscriptionNotFoundError } from '../errors.ts'
 import type { Transaction } from '../kv/contract.ts'
 import type { AnyPlace } from '../store/broker.ts'
+import type { Listing } from '../store/contract-listing.ts'
 import type { SourceName } from '../store/contract-query.ts'
 import type {
   GroupSettings,
@@ -11,6 +12,7 @@ import type {
   SubscriptionInfo,
 } from '../store/contract-subscribing.ts'
 import { onlyNames } from '../store/known-names.ts'
+import { listing } from '../store/listing.ts'
 import { quietViewOf } from '../store/reading.ts'
 import type { AdminScene } from './group-admin-scene.ts'
 import { groupPlace, removeGroup } from './group-creating.ts'
@@ -99,7 +101,11 @@ class GroupAdmin implements SubscriptionGroup {
     await this.#change(async (rows, tx) => removeGroup(tx, key, rows.place))
   }
 
-  async *parked(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncGenerator<ParkedEvent> {
+  parked(options: { readonly signal?: AbortSignal | undefined } = {}): Listing<ParkedEvent> {
+    return listing(() => this.#parked(options))
+  }
+
+  async *#parked(options: { readonly signal?: AbortSignal | undefined }): AsyncGenerator<ParkedEvent> {
     this.#scene.assertOpen()
     checkInfoOptions(options)
     const key = await this.#key()

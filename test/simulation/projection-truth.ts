@@ -10,6 +10,7 @@ import type {
   RecordedEvent,
 } from 'eventdb'
 import { pack } from 'eventdb/tuple'
+import { listing } from '../../src/store/listing.ts'
 import { eventText, type Sum, timerText, type Wish, type WishedEvent } from './projection-rules.ts'
 
 /** An event of the source, as a loop over the log meets it. */
@@ -231,10 +232,11 @@ function mapOfKeys(rows: Map<string, KeyValueRow>): KeyValueWriter {
       .sort(([a], [b]) => (a < b ? -1 : 1))
   return {
     get: async (key) => rows.get(textOf(key))?.value,
-    async *getRange(prefix, { limit = Number.POSITIVE_INFINITY, reverse = false } = {}) {
-      const found = reverse ? within(prefix).reverse() : within(prefix)
-      for (const [, row] of found.slice(0, limit)) yield row
-    },
+    getRange: (prefix, { limit = Number.POSITIVE_INFINITY, reverse = false } = {}) =>
+      listing(async function* () {
+        const found = reverse ? within(prefix).reverse() : within(prefix)
+        for (const [, row] of found.slice(0, limit)) yield row
+      }),
     set: (key, value) => void rows.set(textOf(key), { key, value }),
     clear: (key) => void rows.delete(textOf(key)),
     clearRange: (prefix) => {

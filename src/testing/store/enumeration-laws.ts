@@ -35,6 +35,19 @@ export function enumerationLaws({ law, simulatedLaw }: StoreLaws): void {
     },
   )
 
+  law('a listing can be iterated again, and sees what has come meanwhile', async ({ store }) => {
+    const streams = store.streams()
+    assert.deepEqual(await streams.toArray(), [])
+    await store.append(['a', 'b'].map((streamId) => ({ streamId, events: counted(1) })))
+    const ids: string[] = []
+    for await (const { streamId } of streams) ids.push(streamId)
+    assert.deepEqual(ids, ['a', 'b'])
+    assert.deepEqual(
+      (await streams.toArray()).map(({ streamId }) => streamId),
+      ids,
+    )
+  })
+
   law('streams() sees each of many streams once', async ({ store }) => {
     const ids = numbers(1, 1_100).map((n) => `s${String(n).padStart(5, '0')}`)
     for (const part of [ids.slice(0, 600), ids.slice(600)])
@@ -114,10 +127,8 @@ export function enumerationLaws({ law, simulatedLaw }: StoreLaws): void {
   )
 }
 
-async function list(store: EventStore, options: StreamsOptions): Promise<StreamEntry[]> {
-  const entries: StreamEntry[] = []
-  for await (const entry of store.streams(options)) entries.push(entry)
-  return entries
+function list(store: EventStore, options: StreamsOptions): Promise<StreamEntry[]> {
+  return store.streams(options).toArray()
 }
 
 function expectedList(

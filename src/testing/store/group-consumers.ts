@@ -111,10 +111,8 @@ export function companion({ store, directory, runtime }: SimulatedStoreScene): P
 }
 
 /** Everything that is parked. */
-export async function parkedIn(group: SubscriptionGroup): Promise<ParkedEvent[]> {
-  const parked: ParkedEvent[] = []
-  for await (const one of group.parked()) parked.push(one)
-  return parked
+export function parkedIn(group: SubscriptionGroup): Promise<ParkedEvent[]> {
+  return group.parked().toArray()
 }
 
 /** The data of what is parked, in the order of the source. */

@@ -33,8 +33,6 @@ export async function fillSources(store: EventStore, more = 0): Promise<void> {
 }
 
 /** The groups of a store, as it lists them. */
-export async function groupsOf(store: EventStore): Promise<SubscriptionEntry[]> {
-  const entries: SubscriptionEntry[] = []
-  for await (const entry of store.subscriptions()) entries.push(entry)
-  return entries
+export function groupsOf(store: EventStore): Promise<SubscriptionEntry[]> {
+  return store.subscriptions().toArray()
 }

@@ -198,7 +198,5 @@ function keysOf(store: EventStore, prefix: Tuple, options?: KeyValueRangeOptions
 }
 
 async function keysIn(kv: KeyValueReader, prefix: Tuple, options?: KeyValueRangeOptions): Promise<Tuple[]> {
-  const keys: Tuple[] = []
-  for await (const { key } of kv.getRange(prefix, options)) keys.push(key)
-  return keys
+  return (await kv.getRange(prefix, options).toArray()).map(({ key }) => key)
 }

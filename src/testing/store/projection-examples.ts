@@ -4,7 +4,6 @@ import { defineProjection } from '../../projection/define-projection.ts'
 import type { Runtime } from '../../runtime.ts'
 import type { EventStore } from '../../store/contract.ts'
 import type {
-  PartitionState,
   Projection,
   ProjectionDefinition,
   ProjectionEnd,
@@ -95,13 +94,6 @@ export async function statesOf<S>(
   return Object.fromEntries(states)
 }
 
-/** A listing of partitions as a list. */
-export async function listed<S>(partitions: AsyncIterable<PartitionState<S>>): Promise<PartitionState<S>[]> {
-  const all: PartitionState<S>[] = []
-  for await (const one of partitions) all.push(one)
-  return all
-}
-
 /** The rows of a read model that begin with a prefix, as pairs. */
 export async function rowsOf(
   kv: KeyValueReader,
@@ -114,10 +106,8 @@ export async function rowsOf(
 }
 
 /** The projections of a store, as it lists them. */
-export async function projectionsOf(store: EventStore): Promise<ProjectionEntry[]> {
-  const entries: ProjectionEntry[] = []
-  for await (const entry of store.projections()) entries.push(entry)
-  return entries
+export function projectionsOf(store: EventStore): Promise<ProjectionEntry[]> {
+  return store.projections().toArray()
 }
 
 /** Waits until it stands at a fault, for the so-manieth time. */

@@ -9,7 +9,6 @@ import {
   assertUnwritten,
   counts,
   Failure,
-  listed,
   logs,
   ofProjections,
   projectionsOf,
@@ -50,7 +49,7 @@ function answerLaws({ simulatedLaw }: StoreLaws): void {
     for (const _ of [1, 2]) {
       const answer = await store.runOnce(projection)
       assert.deepEqual(await statesOf(answer), { x: [1], y: [2] })
-      assert.deepEqual(await listed(answer.partitions({ prefix: 'y' })), [
+      assert.deepEqual(await answer.partitions({ prefix: 'y' }).toArray(), [
         { partition: 'y', state: [2], exists: true },
       ])
       assert.deepEqual(await rowsOf(answer.kv), [
@@ -76,7 +75,7 @@ function answerLaws({ simulatedLaw }: StoreLaws): void {
   simulatedLaw('runOnce() of an empty store has an answer', async ({ store }) => {
     const answer = await store.runOnce(logs())
     assert.deepEqual([await answer.state(), answer.handled, answer.isStopped], [[], 0, false])
-    assert.deepEqual(await listed(answer.partitions()), [])
+    assert.deepEqual(await answer.partitions().toArray(), [])
   })
 
   simulatedLaw('a state of runOnce() may be anything', async ({ store }) => {

@@ -7,7 +7,6 @@ import {
   caughtUp,
   faulted,
   type Log,
-  listed,
   logs,
   made,
   ofProjections,
@@ -100,7 +99,7 @@ function nameLaws({ simulatedLaw }: StoreLaws): void {
     await caughtUp(store, running)
     for (const to of names) assert.deepEqual(await running.state(to), [{ to }], JSON.stringify(to))
     assert.deepEqual(
-      (await listed(running.partitions())).map(({ partition }) => partition),
+      (await running.partitions().toArray()).map(({ partition }) => partition),
       names.toSorted((one, other) => Buffer.compare(bytesOf(one), bytesOf(other))),
     )
   })
@@ -128,9 +127,9 @@ function nameLaws({ simulatedLaw }: StoreLaws): void {
       await failureOf('invalid-argument', () => running.state(partition as never), name)
       await failureOf('invalid-argument', () => running.load(partition as never), name)
       const prefix = partition as never
-      await failureOf('invalid-argument', () => listed(running.partitions({ prefix })), name)
+      await failureOf('invalid-argument', () => running.partitions({ prefix }).toArray(), name)
     }
-    await failureOf('invalid-argument', () => listed(running.partitions({ from: 'x' } as never)))
+    await failureOf('invalid-argument', () => running.partitions({ from: 'x' } as never).toArray())
   })
 }
 
@@ -181,7 +180,7 @@ function listingLaws({ simulatedLaw }: StoreLaws): void {
     const running = await store.project(logs({ partitionBy: byData }))
     await caughtUp(store, running)
     const names = async (prefix?: string): Promise<string[]> =>
-      (await listed(running.partitions(prefix === undefined ? {} : { prefix }))).map(
+      (await running.partitions(prefix === undefined ? {} : { prefix }).toArray()).map(
         ({ partition }) => partition,
       )
     assert.deepEqual(await names(), ['', 'a', 'a/10', 'a/2', 'a0', 'b', 'ä'])
@@ -189,7 +188,7 @@ function listingLaws({ simulatedLaw }: StoreLaws): void {
     assert.deepEqual(await names('a'), ['a', 'a/10', 'a/2', 'a0'])
     assert.deepEqual(await names('a/'), ['a/10', 'a/2'])
     assert.deepEqual(await names('c'), [])
-    const [first] = await listed(running.partitions({ prefix: 'b' }))
+    const [first] = await running.partitions({ prefix: 'b' }).toArray()
     assert.deepEqual(first, { partition: 'b', state: [{ to: 'b' }], exists: true })
   })
 
@@ -198,12 +197,12 @@ function listingLaws({ simulatedLaw }: StoreLaws): void {
     await append(store, ...names.map((to) => ({ to })))
     const running = await store.project(logs({ partitionBy: byData }))
     await caughtUp(store, running)
-    const all = await listed(running.partitions())
+    const all = await running.partitions().toArray()
     assert.deepEqual(
       all.map(({ partition, state }) => [partition, (state as Log).length]),
       names.map((to) => [to, 1]),
     )
-    const some = await listed(running.partitions({ prefix: '2' }))
+    const some = await running.partitions({ prefix: '2' }).toArray()
     assert.deepEqual(
       some.map(({ partition }) => partition),
       names.filter((to) => to.startsWith('2')),
@@ -216,6 +215,6 @@ function listingLaws({ simulatedLaw }: StoreLaws): void {
     await caughtUp(store, running)
     const reason = new Error('enough')
     const signal = AbortSignal.abort(reason)
-    await assert.rejects(listed(running.partitions({ signal })), reason)
+    await assert.rejects(running.partitions({ signal }).toArray(), reason)
   })
 }

@@ -5,17 +5,7 @@ import { defineProjection } from '../../projection/define-projection.ts'
 import type { ProjectionDefinition } from '../../store/contract-projections.ts'
 import type { EventShape } from '../../store/event.ts'
 import { failureOf, type StoreLaws } from './laws.ts'
-import {
-  a,
-  append,
-  caughtUp,
-  faulted,
-  listed,
-  logs,
-  made,
-  ofProjections,
-  statesOf,
-} from './projection-examples.ts'
+import { a, append, caughtUp, faulted, logs, made, ofProjections, statesOf } from './projection-examples.ts'
 
 /** How states are stored, and what events of old forms come to. */
 export function projectionStateFormLaws(laws: StoreLaws): void {
@@ -131,7 +121,7 @@ function codingLaws({ simulatedLaw }: StoreLaws): void {
     }
     const broken = store.projection(defineProjection({ ...DATES, decode }))
     await assert.rejects(broken.state(), /decode/)
-    await assert.rejects(listed(broken.partitions()), /decode/)
+    await assert.rejects(broken.partitions().toArray(), /decode/)
   })
 
   simulatedLaw('a decode that throws is a fault of the event', async ({ store, runtime }) => {
@@ -201,7 +191,7 @@ function sizeLaws({ simulatedLaw }: StoreLaws): void {
     const running = await store.project(sized)
     for (const name of names) await store.stream(name).append(a(1_000_000))
     await caughtUp(store, running)
-    const all = await listed(running.partitions())
+    const all = await running.partitions().toArray()
     assert.deepEqual(
       all.map(({ partition }) => partition),
       names,

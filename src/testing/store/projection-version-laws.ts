@@ -8,7 +8,6 @@ import {
   caughtUp,
   endOf,
   type Log,
-  listed,
   logs,
   made,
   ofProjections,
@@ -161,7 +160,7 @@ function readingLaws({ simulatedLaw }: StoreLaws): void {
       const error = await failureOf('projection-building', () => second.state())
       assert.deepEqual(error.details, { projection: 'p', version: 2, serving: 1 })
       await failureOf('projection-building', () => second.load())
-      await failureOf('projection-building', () => listed(second.partitions()))
+      await failureOf('projection-building', () => second.partitions().toArray())
       assert.deepEqual(await store.projection('p').state(), by(1, 1))
       held.open()
       await switched(runtime, second, 2)
@@ -183,7 +182,7 @@ function readingLaws({ simulatedLaw }: StoreLaws): void {
     assert.deepEqual(await second.state('none'), [])
     const { version, exists } = await second.load('s')
     assert.deepEqual([version, exists], [1, true])
-    assert.deepEqual(await listed(second.partitions()), [{ partition: 's', state: older, exists: true }])
+    assert.deepEqual(await second.partitions().toArray(), [{ partition: 's', state: older, exists: true }])
     assert.deepEqual(await second.read((reader) => reader.state('s')), older)
     held.open()
     await switched(runtime, second, 2)
