@@ -8,7 +8,7 @@ import { expectSums, sums } from '../support/projected-sums.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 /** How often a process is killed, all on one store. */
-const KILLS = 25
+const KILLS = 50
 
 /** Another one than the default finds other moments: the seed of a failed run is in its output. */
 const seed = Number(process.env.EVENTDB_SEED ?? 20_260_501)
@@ -54,7 +54,7 @@ test.each(['sqlite', 'lmdb'] as const)(
     expect(seen.batches).toBeGreaterThan(0)
     expect(seen.behind).toBeGreaterThan(0)
   },
-  300_000,
+  600_000,
 )
 
 /** Handles all that is left, and finds that everything was handled once. Returns how many events that are. */
