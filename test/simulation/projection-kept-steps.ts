@@ -55,8 +55,9 @@ export async function appendByCarriers(world: ProjectionWorld, kept: KeptWorld):
 
 async function appendBy(world: ProjectionWorld, kept: KeptWorld, process: Process): Promise<void> {
   const events = Array.from({ length: 1 + below(world, 4) }, () => newEvent(world))
+  // By the time of an error the process may carry another version.
   const { carrying } = process
-  const isCarried = carrying?.isReady === true && !carrying.isOver
+  const carriedBy = carrying?.isReady === true && !carrying.isOver ? carrying : undefined
   process.appending += 1
   try {
     await appendSomehow(world, process.store, events)
@@ -64,7 +65,7 @@ async function appendBy(world: ProjectionWorld, kept: KeptWorld, process: Proces
     count(world, 'appended by a carrier')
   } catch (error) {
     try {
-      judge(world, kept, process, events, error, isCarried)
+      judge(world, kept, process, events, error, carriedBy)
     } catch (wrong) {
       kept.wrong.push(wrong)
     }
@@ -107,7 +108,7 @@ function judge(
   process: Process,
   events: readonly NewEvent[],
   error: unknown,
-  isCarried: boolean,
+  carriedBy: Process['carrying'],
 ): void {
   const numbers = numbersOf(events)
   note(world, `  ${process.name} could not append ${numbers}: ${error}`)
@@ -116,9 +117,8 @@ function judge(
     assert.ok(isLate || numbers.some((n) => kept.failing.has(n)), `${numbers} were refused: ${error.message}`)
     count(world, 'refused')
   } else if (error instanceof ProjectionNotCarriedError) {
-    const { version, deletes } = process.carrying!
-    const carries = isCarried && version === error.details.version && deletes === kept.deletes
-    assert.ok(!carries || process.carrying!.isOver, `${process.name} carries it: ${error.message}`)
+    const carries = carriedBy?.version === error.details.version && carriedBy.deletes === kept.deletes
+    assert.ok(!carries || carriedBy.isOver, `${process.name} carries it: ${error.message}`)
     count(world, 'not carried')
   } else {
     if (!(error instanceof EventDbError) || !DISTURBANCES.includes(error.code)) throw error
